@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+/**
+ * @file lfset.h
+ * What every lfset set shares: domains, allocators, threads, sections, barriers.
+ *
+ * Conventions of the whole library
+ * - Outcomes are 1 (yes, changed) and 0 (no, unchanged); failures are negative errno values, and a
+ *   call that fails has changed nothing. Nothing is printed, nothing aborts.
+ * - Every function may be called from any thread at any time unless its comment says otherwise.
+ *   None may be called from a signal handler. No per-thread ceremony is needed: a thread is known
+ *   from its first call and forgotten when it ends.
+ * - Memory order: the operations of all sets are linearizable together, so one total order explains
+ *   what every thread saw; what a thread wrote before add(k) is visible to whoever sees k in the
+ * set.
+ */
+#ifndef LFSET_LFSET_H
+#define LFSET_LFSET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "version.h"
+
+#if defined(__GNUC__)
+#define LFSET_API __attribute__((visibility("default")))
+#else
+#define LFSET_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** The version of the library that is linked, as "major.minor.patch". Never fails. */
+LFSET_API const char *lfset_version(void);
+
+/**
+ * How memory that was taken out of a set waits for its last reader. Chosen per set, at creation.
+ *
+ * LFSET_RCU  deferred by liburcu's "bp" flavour. An operation outside a section pays for a
+ * read-side critical section (20 or so instructions); inside lfset_section_enter/leave it pays one
+ *            predictable test. A reader that stops inside a section or an operation holds back ALL
+ *            memory retired since, in every RCU set of the process.
+ * LFSET_HP   hazard pointers. An operation publishes one pointer. A reader that stops holds back at
+ *            most LFSET_HP_SLOTS slices, whatever the others do: garbage is bounded.
+ */
+enum lfset_domain { LFSET_RCU = 0, LFSET_HP = 1 };
+
+/** The most slices that one stopped thread can hold back in the hazard-pointer domain. */
+#define LFSET_HP_SLOTS 4
+
+/** lfset_allocator.flags: alloc returns memory that is already zero; large sets start faster. */
+#define LFSET_ALLOC_ZEROED 1u
+
+/**
+ * Where a set's memory comes from. Both functions are called from any thread that uses the set and,
+ * for LFSET_RCU, also from liburcu's call_rcu thread; they must be thread-safe and must not call
+ * into the same set. `ctx` must stay valid until lfset_*_destroy has returned and every snapshot of
+ * the set is destroyed.
+ */
+struct lfset_allocator {
+    void *ctx;
+    /** `size` bytes aligned to `align` (a power of two, at most 4096), or NULL. */
+    void *(*alloc)(void *ctx, size_t size, size_t align);
+    /** Takes back what alloc(ctx, size, align) returned; `size` and `align` are the same. */
+    void (*free)(void *ctx, void *ptr, size_t size, size_t align);
+    unsigned flags;
+};
+
+/**
+ * Makes the calling thread known to the library now instead of at its first operation.
+ * Only for those who want the (small) cost, or a possible -ENOMEM, at a known point.
+ * @return 0, or -ENOMEM. Calling it again is harmless.
+ */
+LFSET_API int lfset_thread_attach(void);
+
+/**
+ * Forgets the calling thread: its retired memory becomes everybody's to free. Happens by itself
+ * when the thread ends. The thread may use sets again afterwards.
+ * @return 0, also if the thread was not attached; -EBUSY inside a section (nothing changed).
+ */
+LFSET_API int lfset_thread_detach(void);
+
+/**
+ * Opens a section: until the matching leave, operations of this thread keep their protection from
+ * one call to the next instead of setting it up each time. Sections nest. Keep them short:
+ * memory retired meanwhile waits for the section's end (RCU: all of it; HP: at most LFSET_HP_SLOTS
+ * slices). Do not block inside, and do not call lfset_barrier or a destroy (they return -EDEADLK).
+ * @return 0, or -ENOMEM when the thread could not be attached (then no section is open).
+ */
+LFSET_API int lfset_section_enter(void);
+
+/** Closes the innermost section. @return 0; -EPERM when none is open in this thread. */
+LFSET_API int lfset_section_leave(void);
+
+/**
+ * Waits until everything that was retired before the call, by any thread and set, is freed.
+ * Blocks while another thread is inside a section or an operation that may still use it.
+ * @return 0; -EDEADLK inside a section of the calling thread; -ENOMEM when the thread could not be
+ * attached.
+ */
+LFSET_API int lfset_barrier(void);
+
+/** How the hazard-pointer domain orders a reader's publication before the reclaimer's scan. */
+enum lfset_hp_mode {
+    LFSET_HP_MEMBARRIER = 0, /**< membarrier(2): readers execute no fence */
+    LFSET_HP_FENCE = 1, /**< membarrier(2) is missing or forbidden: a full fence per publication */
+};
+
+/** The mode found when first asked for (probed once per process, again in a forked child). */
+LFSET_API enum lfset_hp_mode lfset_hp_mode(void);
+
+/** What the two domains hold back at this moment: retired by a set, not freed yet. */
+struct lfset_garbage {
+    size_t objects;
+    size_t bytes;
+};
+
+/**
+ * Reads the domain's counters; cheap, not one instant.
+ * @return 0; -EINVAL when `out` is NULL or `domain` is neither LFSET_RCU nor LFSET_HP.
+ */
+LFSET_API int lfset_garbage_read(enum lfset_domain domain, struct lfset_garbage *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+#include "reclaim/rcu.h"
+
+#include <errno.h>
+
+struct lfset__account lfset__rcu_account = LFSET__ACCOUNT_INIT;
+char lfset__rcu_grace;
+
+_Static_assert(sizeof(struct rcu_head) <= sizeof((struct lfset__retired *)0)->opaque,
+               "struct lfset__retired has no room for liburcu's link");
+
+static struct rcu_head *link_of(struct lfset__retired *retired)
+{
+    return (struct rcu_head *)(void *)retired->opaque;
+}
+
+static struct lfset__retired *retired_of(struct rcu_head *link)
+{
+    return (struct lfset__retired *)(void *)((char *)link -
+                                             offsetof(struct lfset__retired, opaque));
+}
+
+/* Runs in liburcu's call_rcu thread, after a grace period. */
+static void reclaim_now(struct rcu_head *link)
+{
+    lfset__tsan_acquire(&lfset__rcu_grace);
+    lfset__account_reclaim(&lfset__rcu_account, retired_of(link));
+}
+
+int lfset__rcu_init(void)
+{
+    // Now, not in the first retire: creating the thread takes a lock that fork holds, too.
+    return urcu_bp_get_default_call_rcu_data() ? 0 : -ENOMEM;
+}
+
+void lfset__rcu_retire(struct lfset__retired *retired)
+{
+    lfset__fork_lock_shared();
+    lfset__account_retire(&lfset__rcu_account, retired);
+    lfset__tsan_release(&lfset__rcu_grace);
+    urcu_bp_call_rcu(link_of(retired), reclaim_now);
+    lfset__fork_unlock();
+}
+
+/* Counted by ourselves rather than with urcu_bp_barrier, which waits for every user of call_rcu in
+ * the process and which ThreadSanitizer sees racing with itself (liburcu 0.13). */
+void lfset__rcu_barrier(void)
+{
+    lfset__account_barrier(&lfset__rcu_account, NULL);
+}
+
+void lfset__rcu_drain(_Atomic(int64_t) *pending)
+{
+    lfset__account_wait(pending, NULL, NULL);
+}
+
+void lfset__rcu_before_fork(void)
+{
+    urcu_bp_call_rcu_before_fork();
+    urcu_bp_before_fork();
+}
+
+void lfset__rcu_after_fork_in_parent(void)
+{
+    urcu_bp_after_fork_parent();
+    urcu_bp_call_rcu_after_fork_parent();
+}
+
+void lfset__rcu_after_fork_in_child(void)
+{
+    lfset__account_after_fork(&lfset__rcu_account);
+    urcu_bp_after_fork_child();
+    urcu_bp_call_rcu_after_fork_child();
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+/**
+ * @file rcu.h
+ * The RCU domain, on liburcu's "bp" flavour: threads register themselves, and a program that uses
+ * another flavour of liburcu is not disturbed. What an operation executes is inlined here.
+ *
+ * What: an object is reclaimed after a grace period, that is, once every operation and section that
+ * was open when it was retired has ended. Why: readers publish nothing per object, so a walk over
+ * any number of objects costs the same. When not: where a reader may stop, or a section stays open
+ * for long: nothing at all is reclaimed meanwhile, in any RCU set of the process.
+ */
+#ifndef LFSET__RCU_H
+#define LFSET__RCU_H
+
+#ifndef URCU_INLINE_SMALL_FUNCTIONS
+#define URCU_INLINE_SMALL_FUNCTIONS // else every lock and unlock is a call through the PLT
+#endif
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wpedantic"
+#pragma GCC diagnostic ignored "-Wshadow"
+#include <urcu/urcu-bp.h>
+#pragma GCC diagnostic pop
+
+#include "platform/tsan.h"
+#include "reclaim/account.h"
+#include "reclaim/reclaim.h"
+
+extern struct lfset__account lfset__rcu_account;
+/** Stands for the grace period, which ThreadSanitizer cannot see. Never read or written. */
+extern char lfset__rcu_grace;
+
+int lfset__rcu_init(void);
+void lfset__rcu_retire(struct lfset__retired *retired);
+void lfset__rcu_barrier(void);
+void lfset__rcu_drain(_Atomic(int64_t) *pending);
+void lfset__rcu_before_fork(void);
+void lfset__rcu_after_fork_in_parent(void);
+void lfset__rcu_after_fork_in_child(void);
+
+LFSET__INLINE void lfset__rcu_lock(void)
+{
+    urcu_bp_read_lock();
+}
+
+LFSET__INLINE void lfset__rcu_unlock(void)
+{
+    lfset__tsan_release(&lfset__rcu_grace);
+    urcu_bp_read_unlock();
+}
+
+LFSET__INLINE bool lfset__rcu_enter(struct lfset__guard *guard)
+{
+    struct lfset__thread *self = lfset__self;
+    guard->self = self;
+    guard->locked = !(self && self->sections > 0);
+    if (guard->locked) {
+        lfset__rcu_lock();
+    } else if (lfset__unlikely(!self->rcu_open)) {
+        self->rcu_open = true;
+        lfset__rcu_lock();
+    }
+    return true;
+}
+
+LFSET__INLINE void lfset__rcu_leave(struct lfset__guard *guard)
+{
+    if (guard->locked) {
+        lfset__rcu_unlock();
+    }
+}
+
+/* [root.publish] acquire: pairs with the CAS that moved root (slice.h, advance) and carries that
+ * the slice is initialised and that every key of its predecessor was copied. */
+LFSET__INLINE void *lfset__rcu_root(struct lfset__guard *guard, _Atomic(void *) *root)
+{
+    (void)guard;
+    return lfset__load_acq(root);
+}
+
+LFSET__INLINE bool lfset__rcu_hop(struct lfset__guard *guard, unsigned slot, void *object,
+                                  _Atomic(void *) *root, void *walk_root)
+{
+    (void)guard, (void)slot, (void)object, (void)root, (void)walk_root;
+    return true; // the critical section protects whatever was reachable since it began
+}
+
+LFSET__INLINE void lfset__rcu_retire_in(struct lfset__guard *guard, struct lfset__retired *retired)
+{
+    (void)guard;
+    lfset__rcu_retire(retired);
+}
+
+static const struct lfset__reclaim lfset__rcu = {
+    .enter = lfset__rcu_enter,
+    .leave = lfset__rcu_leave,
+    .root = lfset__rcu_root,
+    .hop = lfset__rcu_hop,
+    .retire = lfset__rcu_retire_in,
+};
+
+#endif

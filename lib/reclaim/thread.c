@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+/**
+ * @file thread.c
+ * Threads, sections and fork: what the two domains share.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <pthread.h>
+
+#include "reclaim/hp.h"
+#include "reclaim/rcu.h"
+#include "reclaim/reclaim.h"
+
+__thread struct lfset__thread *lfset__self __attribute__((tls_model("initial-exec")));
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t exit_key;
+static int once_error;
+static pthread_rwlock_t fork_lock = PTHREAD_RWLOCK_INITIALIZER;
+
+void lfset__fork_lock_shared(void)
+{
+    pthread_rwlock_rdlock(&fork_lock);
+}
+
+bool lfset__fork_trylock_shared(void)
+{
+    return pthread_rwlock_tryrdlock(&fork_lock) == 0;
+}
+
+void lfset__fork_unlock(void)
+{
+    pthread_rwlock_unlock(&fork_lock);
+}
+
+/* liburcu first: its call_rcu thread may be waiting for a reader that is about to retire. */
+static void before_fork(void)
+{
+    lfset__rcu_before_fork();
+    pthread_rwlock_wrlock(&fork_lock);
+}
+
+static void after_fork_in_parent(void)
+{
+    pthread_rwlock_unlock(&fork_lock);
+    lfset__rcu_after_fork_in_parent();
+}
+
+static void after_fork_in_child(void)
+{
+    fork_lock = (pthread_rwlock_t)PTHREAD_RWLOCK_INITIALIZER; // its readers exist no more
+    lfset__rcu_after_fork_in_child();
+    lfset__hp_after_fork_in_child(lfset__self);
+}
+
+static void close_sections(struct lfset__thread *self)
+{
+    if (self->rcu_open) {
+        self->rcu_open = false;
+        lfset__rcu_unlock();
+    }
+    lfset__hp_clear(self);
+}
+
+static void detach(struct lfset__thread *self)
+{
+    close_sections(self);
+    self->sections = 0;
+    lfset__self = NULL;
+    lfset__hp_thread_release(self);
+}
+
+/* Runs among the other destructors of thread-specific data. A later one that uses a set attaches
+ * the thread once more, which arms this one again. */
+static void at_thread_exit(void *self)
+{
+    detach(self);
+}
+
+static void init_once(void)
+{
+    once_error = pthread_key_create(&exit_key, at_thread_exit);
+    if (once_error == 0) {
+        once_error = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+    }
+    lfset__hp_init();
+}
+
+struct lfset__thread *lfset__thread_attach(void)
+{
+    if (lfset__self) {
+        return lfset__self;
+    }
+    pthread_once(&once, init_once);
+    if (once_error) {
+        return NULL;
+    }
+    struct lfset__thread *self = lfset__hp_thread_acquire();
+    if (!self) {
+        return NULL;
+    }
+    if (pthread_setspecific(exit_key, self) != 0) {
+        lfset__hp_thread_release(self);
+        return NULL;
+    }
+    lfset__self = self;
+    return self;
+}
+
+int lfset__reclaim_init(enum lfset_domain domain)
+{
+    pthread_once(&once, init_once);
+    if (once_error) {
+        return -ENOMEM;
+    }
+    return domain == LFSET_RCU ? lfset__rcu_init() : 0;
+}
+
+void lfset__reclaim_drain(enum lfset_domain domain, const void *owner, _Atomic(int64_t) *pending)
+{
+    if (domain == LFSET_RCU) {
+        lfset__rcu_drain(pending);
+    } else {
+        lfset__hp_drain(owner, pending);
+    }
+}
+
+int lfset_thread_attach(void)
+{
+    return lfset__thread_attach() ? 0 : -ENOMEM;
+}
+
+int lfset_thread_detach(void)
+{
+    struct lfset__thread *self = lfset__self;
+    if (!self) {
+        return 0;
+    }
+    if (self->sections > 0) {
+        return -EBUSY;
+    }
+    pthread_setspecific(exit_key, NULL);
+    detach(self);
+    return 0;
+}
+
+int lfset_section_enter(void)
+{
+    struct lfset__thread *self = lfset__thread_attach();
+    if (!self) {
+        return -ENOMEM;
+    }
+    self->sections++; // the read-side critical section opens with the first RCU operation
+    return 0;
+}
+
+int lfset_section_leave(void)
+{
+    struct lfset__thread *self = lfset__self;
+    if (!self || self->sections == 0) {
+        return -EPERM;
+    }
+    if (--self->sections == 0) {
+        close_sections(self);
+    }
+    return 0;
+}
+
+int lfset_barrier(void)
+{
+    struct lfset__thread *self = lfset__thread_attach();
+    if (!self) {
+        return -ENOMEM;
+    }
+    if (self->sections > 0) {
+        return -EDEADLK;
+    }
+    lfset__rcu_barrier();
+    lfset__hp_barrier();
+    return 0;
+}
+
+enum lfset_hp_mode lfset_hp_mode(void)
+{
+    pthread_once(&once, init_once);
+    return lfset__hp_fences ? LFSET_HP_FENCE : LFSET_HP_MEMBARRIER;
+}
+
+int lfset_garbage_read(enum lfset_domain domain, struct lfset_garbage *out)
+{
+    if (!out || (domain != LFSET_RCU && domain != LFSET_HP)) {
+        return -EINVAL;
+    }
+    struct lfset__account *account = domain == LFSET_RCU ? &lfset__rcu_account : &lfset__hp_account;
+    out->objects = lfset__load_rlx(&account->objects);
+    out->bytes = lfset__load_rlx(&account->bytes);
+    return 0;
+}

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: MIT
+#include "set/slice.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "platform/memory.h"
+#include "platform/random.h"
+
+_Static_assert(sizeof(struct lfset__slice) == 3 * LFSET__LINE, "a set of a few keys must be small");
+
+static size_t bitmap_words(uint64_t chunks)
+{
+    return (size_t)((chunks + 63) / 64);
+}
+
+size_t lfset__slice_bytes(const struct lfset__slice *slice)
+{
+    return sizeof *slice +
+           (lfset__slice_words(slice) + 2 * bitmap_words(slice->chunks)) * sizeof(uint64_t);
+}
+
+unsigned lfset__log2_for_live(uint64_t live)
+{
+    unsigned log2 = LFSET__LOG2_MIN;
+    while (log2 < LFSET__LOG2_MAX && live > ((UINT64_C(1) << log2) * 29) >> 6) { // 45 %
+        log2++;
+    }
+    return log2;
+}
+
+unsigned lfset__log2_for_capacity(uint64_t capacity)
+{
+    for (unsigned log2 = LFSET__LOG2_MIN; log2 <= LFSET__LOG2_MAX; log2++) {
+        // Below 2^10 slots the reach is short, and only a low fill makes overfull probes unlikely.
+        uint64_t percent = log2 < 10 ? 30 : 60;
+        if (capacity <= (UINT64_C(1) << log2) / 100 * percent ||
+            (log2 < 7 && capacity <= (UINT64_C(1) << log2) * percent / 100)) {
+            return log2;
+        }
+    }
+    return 0;
+}
+
+/* Newton's iteration: each step doubles the number of right bits; an odd x is its own inverse
+ * mod 8. */
+static uint64_t inverse_of(uint64_t x)
+{
+    uint64_t inverse = x;
+    for (int bits = 3; bits < 64; bits *= 2) {
+        inverse *= 2 - x * inverse;
+    }
+    return inverse;
+}
+
+struct lfset__slice *lfset__slice_create(struct lfset__set *set, const struct lfset__slice *before,
+                                         enum lfset__kind kind, unsigned log2, uint64_t multiplier)
+{
+    struct lfset__slice shape = {
+        .multiplier = multiplier,
+        .inverse = inverse_of(multiplier),
+        .log2 = (uint8_t)log2,
+        .shift = (uint8_t)(64 - log2),
+        .kind = (uint8_t)kind,
+        .reach = lfset__reach(log2),
+        .set = set,
+    };
+    // One bit per line offset: the first word of each line is sampled. ~0 never matches an address.
+    shape.sample = log2 < LFSET__LOG2_COUNTED - 3 ? ~UINT64_C(0) : LFSET__LINE - sizeof(uint64_t);
+    shape.bound_limit = (uint32_t)((UINT64_C(1) << log2) / LFSET__SAMPLE * 13 / 16);
+    shape.live_floor = (int32_t)((UINT64_C(1) << log2) / LFSET__SAMPLE / 8);
+    if (before) {
+        shape.chunks = (lfset__slice_words(before) + LFSET__CHUNK - 1) / LFSET__CHUNK;
+        shape.previous_log2 = before->log2;
+        shape.rehashed = multiplier != before->multiplier;
+    }
+    size_t bytes = lfset__slice_bytes(&shape);
+    struct lfset__slice *slice = lfset__alloc_zeroed(&set->allocator, bytes, LFSET__LINE);
+    if (!slice) {
+        return NULL;
+    }
+    memcpy(slice, &shape, sizeof shape);
+    lfset__store_rlx(&slice->references, 1);
+    lfset__add_rlx(&set->references, 1);
+    return slice;
+}
+
+void lfset__slice_hold(struct lfset__slice *slice)
+{
+    lfset__add_rlx(&slice->references, 1);
+}
+
+static void set_drop(struct lfset__set *set)
+{
+    // [set.last] seq_cst: whoever drops the last reference sees that the others are done.
+    if (lfset__sub_sc(&set->references, 1) == 1) {
+        struct lfset_allocator allocator = set->allocator;
+        if (set->name) {
+            lfset__free(&allocator, set->name, strlen(set->name) + 1, sizeof(void *));
+        }
+        lfset__free(&allocator, set, sizeof *set, LFSET__LINE);
+    }
+}
+
+void lfset__slice_drop(struct lfset__slice *slice)
+{
+    // [slice.last] seq_cst: whoever drops the last reference sees that the others are done.
+    if (lfset__sub_sc(&slice->references, 1) == 1) {
+        struct lfset__set *set = slice->set;
+        lfset__free(&set->allocator, slice, lfset__slice_bytes(slice), LFSET__LINE);
+        set_drop(set);
+    }
+}
+
+uint64_t lfset__set_multiplier(struct lfset__set *set)
+{
+    uint64_t state = lfset__add_rlx(&set->random, UINT64_C(0x9e3779b97f4a7c15));
+    return lfset__random_next(&state) | 1;
+}
+
+int lfset__set_init(struct lfset__set *set, enum lfset_domain domain,
+                    const struct lfset_allocator *allocator, uint64_t capacity, uint64_t seed,
+                    const char *name)
+{
+    set->allocator = *allocator;
+    set->domain = domain;
+    lfset__store_rlx(&set->references, 1);
+    lfset__store_rlx(&set->random, seed ? seed : lfset__random_seed());
+    unsigned log2 = lfset__log2_for_capacity(capacity);
+    if (log2 == 0) {
+        return -ENOMEM;
+    }
+    lfset__store_rlx(&set->floor_log2, log2);
+    if (name) {
+        size_t length = strnlen(name, 63);
+        set->name = lfset__alloc_zeroed(allocator, length + 1, sizeof(void *));
+        if (!set->name) {
+            return -ENOMEM;
+        }
+        memcpy(set->name, name, length);
+    }
+    struct lfset__slice *slice =
+        lfset__slice_create(set, NULL, LFSET__RESIZE, log2, lfset__set_multiplier(set));
+    if (!slice) {
+        if (set->name) {
+            lfset__free(allocator, set->name, strlen(set->name) + 1, sizeof(void *));
+        }
+        return -ENOMEM;
+    }
+    lfset__store_rel(&set->root, slice);
+    return 0;
+}
+
+int lfset__set_close(struct lfset__set *set)
+{
+    if (lfset__self && lfset__self->sections > 0) {
+        return -EDEADLK; // the section might hold back what we wait for
+    }
+    if (!lfset__thread_attach()) {
+        return -ENOMEM;
+    }
+    lfset__reclaim_drain(set->domain, set, &set->retired);
+    struct lfset__slice *slice = lfset__load_acq(&set->root);
+    while (slice) {
+        struct lfset__slice *next = lfset__load_acq(&slice->next);
+        lfset__slice_drop(slice);
+        slice = next;
+    }
+    set_drop(set);
+    return 0;
+}
+
+uint64_t lfset__count_live(const struct lfset__slice *slice)
+{
+    uint64_t live = 0;
+    size_t words = lfset__slice_words(slice);
+    for (size_t i = 0; i < words; i++) {
+        live += lfset__load_rlx(&slice->words[i]) & LFSET__LIVE;
+    }
+    return live;
+}
+
+static uint64_t count_bound(const struct lfset__slice *slice)
+{
+    uint64_t bound = 0;
+    size_t words = lfset__slice_words(slice);
+    for (size_t i = 0; i < words; i++) {
+        bound += (lfset__load_rlx(&slice->words[i]) & LFSET__BOUND) != 0;
+    }
+    return bound;
+}
+
+void lfset__estimate(const struct lfset__slice *slice, uint64_t *bound, uint64_t *live)
+{
+    if (slice->log2 < LFSET__LOG2_COUNTED) {
+        *bound = count_bound(slice);
+        *live = lfset__count_live(slice);
+        return;
+    }
+    uint64_t counts = lfset__load_rlx(&slice->counts);
+    int32_t sampled_live = (int32_t)(uint32_t)counts; // may dip below 0 while updates are under way
+    *live = sampled_live > 0 ? (uint64_t)sampled_live * LFSET__SAMPLE : 0;
+    *bound = (counts >> 32) * LFSET__SAMPLE;
+}
+
+uint64_t lfset__estimate_live(const struct lfset__slice *root, const struct lfset__slice *next)
+{
+    uint64_t bound, live, moved;
+    lfset__estimate(root, &bound, &live);
+    if (!next || next->kind == LFSET__SNAPSHOT) {
+        return live;
+    }
+    uint64_t done = lfset__load_rlx(&next->copying.done);
+    lfset__estimate(next, &bound, &moved);
+    if (next->kind == LFSET__CLEAR) {
+        return lfset__load_rlx(&next->all_frozen) ? moved : live;
+    }
+    // Keys of finished chunks are counted in the successor.
+    uint64_t left = done < next->chunks ? next->chunks - done : 0;
+    return (uint64_t)((double)live * (double)left / (double)next->chunks) + moved;
+}
+
+static unsigned at_least_floor(struct lfset__set *set, unsigned log2)
+{
+    unsigned floor = lfset__load_rlx(&set->floor_log2);
+    return log2 > floor ? log2 : floor;
+}
+
+static uint64_t live_in(const struct lfset__slice *slice)
+{
+    uint64_t bound, live;
+    if (slice->log2 <= LFSET__LOG2_COUNTED + 2) {
+        return lfset__count_live(slice); // a sample of so few words says too little
+    }
+    lfset__estimate(slice, &bound, &live);
+    return live;
+}
+
+static bool is_clustered(const struct lfset__slice *slice)
+{
+    return lfset__load_rlx(&slice->clustered) > (UINT32_C(1) << slice->log2) / 64;
+}
+
+struct lfset__plan lfset__plan_resize(struct lfset__set *set, const struct lfset__slice *slice)
+{
+    return (struct lfset__plan){
+        .log2 = at_least_floor(set, lfset__log2_for_live(live_in(slice))),
+        .multiplier = is_clustered(slice) ? lfset__set_multiplier(set) : slice->multiplier,
+    };
+}
+
+/* A key found no slot within its reach. Dead words are purged if they are many; a slice that is
+ * mostly free is badly hashed, and gets another multiplier once; else it must grow. */
+struct lfset__plan lfset__plan_overfull(struct lfset__set *set, const struct lfset__slice *slice)
+{
+    uint64_t live = live_in(slice), bound, ignored;
+    lfset__estimate(slice, &bound, &ignored);
+    struct lfset__plan plan = {
+        .log2 = at_least_floor(set, lfset__log2_for_live(live)),
+        .multiplier = slice->multiplier,
+    };
+    if (slice->log2 >= 9 && !slice->rehashed && bound < (UINT64_C(1) << slice->log2) * 2 / 5) {
+        plan.multiplier = lfset__set_multiplier(set);
+    } else if (plan.log2 <= slice->log2 && live * 2 > bound) {
+        plan.log2 = slice->log2 + 1u;
+    }
+    return plan;
+}
+
+/* A snapshot needs a successor anyway: it purges for free, but does not grow a slice that is full
+ * in a normal way, lest it doubles what the set costs. */
+struct lfset__plan lfset__plan_snapshot(struct lfset__set *set, const struct lfset__slice *slice)
+{
+    struct lfset__plan plan = lfset__plan_resize(set, slice);
+    if (plan.log2 > slice->log2 && slice->log2 >= LFSET__LOG2_COUNTED &&
+        live_in(slice) < (UINT64_C(1) << slice->log2) * 11 / 16) {
+        plan.log2 = slice->log2;
+    }
+    return plan;
+}
+
+void lfset__count_succession(struct lfset__set *set, const struct lfset__slice *next)
+{
+    if (next->kind == LFSET__SNAPSHOT) {
+        lfset__add_rlx(&set->snapshots, 1);
+    } else if (next->kind == LFSET__CLEAR) {
+        lfset__add_rlx(&set->clears, 1);
+    } else if (next->log2 > next->previous_log2) {
+        lfset__add_rlx(&set->grows, 1);
+    } else if (next->log2 < next->previous_log2) {
+        lfset__add_rlx(&set->shrinks, 1);
+    } else {
+        lfset__add_rlx(&set->purges, 1);
+    }
+    if (next->rehashed) {
+        lfset__add_rlx(&set->rehashes, 1);
+    }
+}

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: MIT
+/**
+ * @file slice.h
+ * What sets and slices are made of, and the part of the protocol that does not depend on the kind
+ * of key: sizing, freezing, migration passes, gates, succession. The walk of an operation is in
+ * walk.h.
+ *
+ * Words. A slice is an array of 2^log2 home slots and `reach - 1` more behind them. A word is EMPTY
+ * (0) or bound to one key for the rest of the slice's life. State bits: LIVE (the key is in the
+ * set), BOUND (the word is taken), FROZEN (the word never changes again). A key binds at the first
+ * EMPTY slot of its probe order, and no word ever becomes EMPTY again; so a key is bound at most
+ * once per slice, and an EMPTY word met in probe order proves that it is not bound. No word is
+ * reused: there is no ABA.
+ *
+ * Succession. Nothing is unlinked from a slice; a slice is frozen and succeeded by another. Growth,
+ * purge of dead words, shrink, snapshot, size, clear and drain are all this one move:
+ *   1. CAS slice->next from NULL to a new slice.
+ *   2. Freeze every word (or FROZEN into it).
+ *   3. Copy each LIVE key into the successor (not for CLEAR).
+ *   4. CAS root from the slice to its successor; whoever does it retires the slice.
+ * In a plain succession 2 and 3 go chunk by chunk. In a gated one (SNAPSHOT, CLEAR) nobody steps
+ * into the successor before all of 2 is done: then the slice's words are what the set held at the
+ * instant at which the last of them froze.
+ *
+ * Invariants
+ *   I1  A key is bound in a slice only when it cannot be in its predecessor any more: its place
+ * there is frozen, or all the words it could take are bound to others (overfull). I2  A key's state
+ * is the LIVE bit in the newest slice that binds it, not counting slices before a CLEAR gate;
+ * absent if none does. I3  root moves from a slice to its next only when every LIVE key of the
+ * slice is bound in the successor or beyond, and every word of the slice is frozen. I4  Slices are
+ * retired in chain order, each by the thread whose CAS moved root past it. From I1: a helper that
+ * was delayed cannot resurrect a removed key. It copies only into a slice that does not bind the
+ * key, and the slice in which the key was removed still binds it.
+ *
+ * Memory order. Publication needs release and acquire only ([slice.publish]: next; [root.publish]:
+ * root). But several keys together must look sequentially consistent, and with acquire and release
+ * alone C11 allows two threads to miss each other's add (store buffering) or two readers to see two
+ * adds in different orders (IRIW). So every access that *decides* an answer is seq_cst: every
+ * read-modify-write of a word (bind, kill, revive, freeze, copy), and the loads that answer: of the
+ * word, of a `next` that is NULL (overfull), of `all_frozen` that is unset. On x86-64 that is free.
+ *
+ * Progress. Every loop here either does a bounded amount of work or goes around again because
+ * another thread succeeded. A helper that stops after claiming a chunk stops nobody: when all
+ * chunks are claimed, the unfinished ones are done again by whoever comes (freezing and copying are
+ * idempotent).
+ */
+#ifndef LFSET__SLICE_H
+#define LFSET__SLICE_H
+
+#include "lfset/lfset.h"
+#include "platform/atomic.h"
+#include "reclaim/reclaim.h"
+
+enum {
+    LFSET__LIVE = 1,
+    LFSET__BOUND = 2,
+    LFSET__FROZEN = 4,
+    LFSET__STATE_BITS = 3,
+};
+
+/** Smallest and largest slice: 2^4 and 2^33 home slots. */
+enum { LFSET__LOG2_MIN = 4, LFSET__LOG2_MAX = 33 };
+
+/** Slices below this are counted by looking at every word; larger ones keep sampled counters. */
+enum { LFSET__LOG2_COUNTED = 10 };
+/** One slot in so many is sampled: the first of each line. */
+enum { LFSET__SAMPLE = 8 };
+/** Words per chunk: what one update helps with. */
+enum { LFSET__CHUNK = 32 };
+
+/** Why a slice was made. */
+enum lfset__kind {
+    LFSET__RESIZE,   /**< plain succession: grow, purge, shrink; also the first slice */
+    LFSET__SNAPSHOT, /**< gated; the live keys are copied on */
+    LFSET__CLEAR,    /**< gated; nothing is copied */
+};
+
+/** Progress of one pass over the predecessor's chunks. */
+struct lfset__pass {
+    _Atomic(uint64_t) claimed; /**< chunks handed out; runs past the end */
+    _Atomic(uint64_t) done;    /**< chunks whose bit was set */
+};
+
+struct lfset__slice {
+    // First line: read by every operation, written hardly ever.
+    uint64_t multiplier;          /**< odd; a key's hash is key * multiplier */
+    _Atomic(void *) next;         /**< successor, or NULL */
+    uint64_t sample;              /**< (address of a word & sample) == 0: the word is sampled */
+    uint8_t log2;                 /**< home slots, as a power of two */
+    uint8_t shift;                /**< 64 - log2 */
+    uint8_t kind;                 /**< enum lfset__kind */
+    bool rehashed;                /**< made with another multiplier than its predecessor's */
+    uint32_t reach;               /**< slots a key may take, from its home on */
+    uint32_t bound_limit;         /**< sampled words bound when it is time for a successor */
+    int32_t live_floor;           /**< sampled words live when it is time to shrink */
+    _Atomic(uint32_t) all_frozen; /**< gated: the predecessor is frozen whole */
+    uint32_t previous_log2;       /**< the predecessor's */
+    uint64_t inverse;             /**< of the multiplier, mod 2^64 */
+
+    // Second line: written by updates now and then, and while the slice is being filled.
+    _Alignas(LFSET__LINE) _Atomic(uint64_t)
+        counts;                   /**< sampled: bound << 32 | live (two's complement) */
+    _Atomic(uint32_t) clustered;  /**< keys bound far from home */
+    _Atomic(uint32_t) references; /**< the chain's and each holder's */
+    struct lfset__pass freezing;  /**< of the predecessor; gated only */
+    struct lfset__pass copying;   /**< from the predecessor */
+    uint64_t chunks;              /**< of the predecessor */
+    struct lfset__set *set;
+
+    // Third line: seldom used.
+    _Alignas(LFSET__LINE) _Atomic(uint64_t) pop_cursor; /**< where pop looks first */
+    struct lfset__retired retired;
+
+    _Alignas(LFSET__LINE) _Atomic(uint64_t) words[]; /**< then two bitmaps of `chunks` bits */
+};
+
+/** What all kinds of sets have in common; embedded first in each. */
+struct lfset__set {
+    _Alignas(LFSET__LINE) _Atomic(void *) root;
+    struct lfset_allocator allocator;
+    enum lfset_domain domain;
+    _Atomic(uint32_t) floor_log2; /**< never smaller than this: capacity asked for */
+    char *name;
+    _Atomic(uint32_t) references; /**< the owner and each snapshot */
+
+    _Alignas(LFSET__LINE) _Atomic(int64_t) retired; /**< slices retired and not reclaimed */
+    _Atomic(uint64_t) random;
+    _Atomic(uint64_t) grows, purges, shrinks, rehashes, snapshots, clears;
+};
+
+/** Slots a key may take in a slice of 2^log2 home slots. Displacements must fit the log2 - 3 bits
+ * that the hash leaves free in a word; large slices need more for high fill, but not so many. */
+static inline uint32_t lfset__reach(unsigned log2)
+{
+    if (log2 <= 10) {
+        return UINT32_C(1) << (log2 - LFSET__STATE_BITS);
+    }
+    return log2 >= 16 ? 1024 : UINT32_C(128) << ((log2 - 10) / 2);
+}
+
+LFSET__INLINE size_t lfset__slice_words(const struct lfset__slice *slice)
+{
+    return ((size_t)1 << slice->log2) + slice->reach - 1;
+}
+
+LFSET__INLINE bool lfset__gated(const struct lfset__slice *slice)
+{
+    return slice->kind != LFSET__RESIZE;
+}
+
+size_t lfset__slice_bytes(const struct lfset__slice *slice);
+
+/** Slots for `live` keys: not so full that the next succession comes soon. */
+unsigned lfset__log2_for_live(uint64_t live);
+/** Slots for `capacity` keys to be added without another succession; 0 when no slice is so large.
+ */
+unsigned lfset__log2_for_capacity(uint64_t capacity);
+
+/**
+ * A new slice, private until published. @param before its predecessor, or NULL.
+ * @return NULL for lack of memory.
+ */
+struct lfset__slice *lfset__slice_create(struct lfset__set *set, const struct lfset__slice *before,
+                                         enum lfset__kind kind, unsigned log2, uint64_t multiplier);
+void lfset__slice_hold(struct lfset__slice *slice);
+/** Drops one reference; frees the slice with the last. */
+void lfset__slice_drop(struct lfset__slice *slice);
+
+int lfset__set_init(struct lfset__set *set, enum lfset_domain domain,
+                    const struct lfset_allocator *allocator, uint64_t capacity, uint64_t seed,
+                    const char *name);
+/** Frees the slices and the name when nobody uses the set. @return 0, -EDEADLK or -ENOMEM. */
+int lfset__set_close(struct lfset__set *set);
+/** The multiplier for a slice that shall not repeat its predecessor's collisions. */
+uint64_t lfset__set_multiplier(struct lfset__set *set);
+
+/** Words of a slice that are LIVE, by looking at each. */
+uint64_t lfset__count_live(const struct lfset__slice *slice);
+/** Estimates of words bound and live: by looking if small, else from the sampled counters. */
+void lfset__estimate(const struct lfset__slice *slice, uint64_t *bound, uint64_t *live);
+/** The same for the whole set, also in the middle of a succession. `root` and next are protected.
+ */
+uint64_t lfset__estimate_live(const struct lfset__slice *root, const struct lfset__slice *next);
+
+/** The size and multiplier of the successor that a slice needs now. */
+struct lfset__plan {
+    unsigned log2;
+    uint64_t multiplier;
+};
+struct lfset__plan lfset__plan_resize(struct lfset__set *set, const struct lfset__slice *slice);
+struct lfset__plan lfset__plan_overfull(struct lfset__set *set, const struct lfset__slice *slice);
+struct lfset__plan lfset__plan_snapshot(struct lfset__set *set, const struct lfset__slice *slice);
+
+/** Counts a finished succession. */
+void lfset__count_succession(struct lfset__set *set, const struct lfset__slice *next);
+
+/** [freeze] One word. seq_cst: a freeze takes part in the order that decides answers, because a
+ * reader that meets a frozen word answers from another. Returns the word, which does not change any
+ * more. */
+LFSET__INLINE uint64_t lfset__freeze(_Atomic(uint64_t) *word)
+{
+    // `lock or` without fetching the old value, then a load: cheaper than a CAS loop, and
+    // exact, since nothing changes a frozen word.
+    (void)lfset__or_sc(word, LFSET__FROZEN);
+    return lfset__load_sc(word);
+}
+
+#endif

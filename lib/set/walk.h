@@ -1,0 +1,738 @@
+// SPDX-License-Identifier: MIT
+/**
+ * @file walk.h
+ * What operations do: the walk along the chain of slices, helping, and the whole-set operations.
+ * Written once, inlined for each reclamation domain (u64_rcu.c, u64_hp.c). Read slice.h first.
+ *
+ * The walk for key k starts at root with `carried` = 0 and finds k's place in each slice:
+ *
+ *   found             contains      add                    remove                 copy of a LIVE
+ * key bound             its LIVE bit  LIVE: 0                LIVE: CAS to DEAD, 1   done DEAD: CAS
+ * to LIVE, 1   DEAD: 0 EMPTY             carried       carried: 0             carried: CAS to DEAD,
+ * 1  CAS to LIVE else CAS to LIVE, 1    else 0 bound, frozen     carried = its LIVE bit; on to next
+ * done EMPTY, frozen     on to next                                                  on to next
+ *   overfull          as EMPTY, frozen; if there is no next:
+ *                     carried       carried: 0             carried: make next, on make next, on
+ *                                   else make next, on     else 0
+ *
+ * Linearization points
+ *   add -> 1, remove -> 1    the successful CAS on the word
+ *   add -> 0, remove -> 0, contains
+ *                            the load of the unfrozen word that answered (bound: its LIVE bit is
+ * k's state; EMPTY: k is not bound here, so its state is the frozen one that was carried, which
+ * cannot have changed before this instant, because k would have to be bound here for that: I1, I2);
+ * or the load of a NULL `next` when the slice is overfull; or, before a closed gate, the load of
+ * all_frozen that is unset (the answer was read from a frozen word, and no update passes the gate
+ * before that instant) snapshot, size, clear, drain, is_empty -> 1, pop -> 0 the freeze of the
+ * slice's last word in a gated succession is_empty -> 0            the load of an unfrozen LIVE
+ * word pop -> 1                 as remove -> 1 `remove` that finds EMPTY in a successor while
+ * carrying 1 must bind the key DEAD there: answering 1 without leaving a mark would let the
+ * migration copy the LIVE word afterwards, and the key came back.
+ *
+ * Restarts: only when the reclamation domain says so (hop), that is when root moved, and never
+ * after the CAS that decided.
+ */
+#ifndef LFSET__WALK_H
+#define LFSET__WALK_H
+
+#include <errno.h>
+
+#include "set/u64_codec.h"
+
+/** One operation in progress. */
+struct lfset__walk {
+    const struct lfset__reclaim *domain; /**< constant where this is inlined */
+    struct lfset__set *set;
+    struct lfset__guard guard;
+};
+
+/** Hazard slots: 0 is root's, a walk alternates between 1 and 2, a helper's copies use 3 and 2. */
+enum { LFSET__SLOT_NEXT = 1, LFSET__SLOT_AFTER = 2, LFSET__SLOT_COPY = 3 };
+
+LFSET__INLINE bool lfset__walk_enter(struct lfset__walk *walk)
+{
+    return walk->domain->enter(&walk->guard);
+}
+
+LFSET__INLINE void lfset__walk_leave(struct lfset__walk *walk)
+{
+    walk->domain->leave(&walk->guard);
+}
+
+LFSET__INLINE struct lfset__slice *lfset__walk_root(struct lfset__walk *walk)
+{
+    return walk->domain->root(&walk->guard, &walk->set->root);
+}
+
+LFSET__INLINE bool lfset__walk_hop(struct lfset__walk *walk, unsigned slot, struct lfset__slice *to,
+                                   struct lfset__slice *root)
+{
+    return walk->domain->hop(&walk->guard, slot, to, &walk->set->root, root);
+}
+
+/* [slice.publish] acquire: pairs with the CAS in lfset__publish_next; the slice is initialised. */
+LFSET__INLINE struct lfset__slice *lfset__next(struct lfset__slice *slice)
+{
+    return lfset__load_acq(&slice->next);
+}
+
+/* [gate.open] seq_cst: pairs with the store in lfset__freeze_step; every word of the predecessor is
+ * frozen. When it answers "not yet" it decides for a reader. */
+LFSET__INLINE bool lfset__gate_closed(struct lfset__slice *next)
+{
+    return lfset__gated(next) && !lfset__load_sc(&next->all_frozen);
+}
+
+/**
+ * Gives `slice` a successor. @return 0 when it has one now, made here or by another thread;
+ * -ENOMEM.
+ */
+static int lfset__publish_next(struct lfset__set *set, struct lfset__slice *slice,
+                               struct lfset__plan plan)
+{
+    if (lfset__next(slice)) {
+        return 0;
+    }
+    struct lfset__slice *next =
+        lfset__slice_create(set, slice, LFSET__RESIZE, plan.log2, plan.multiplier);
+    if (!next) {
+        return -ENOMEM;
+    }
+    void *none = NULL;
+    if (!lfset__cas_sc(&slice->next, &none, next)) { // [slice.publish]
+        lfset__slice_drop(next);
+    }
+    return 0;
+}
+
+/* ---- counting: what happens to sampled words
+ * -------------------------------------------------------- */
+
+enum lfset__change {
+    LFSET__BIND_LIVE, /**< EMPTY to LIVE */
+    LFSET__BIND_DEAD, /**< EMPTY to DEAD */
+    LFSET__REVIVE,    /**< DEAD to LIVE */
+    LFSET__KILL,      /**< LIVE to DEAD */
+};
+
+LFSET__INLINE bool lfset__is_sampled(const struct lfset__slice *slice,
+                                     const _Atomic(uint64_t) *word)
+{
+    return ((uintptr_t)word & slice->sample) == 0;
+}
+
+/* Counts one change and asks for a successor when the slice is full, clustered or almost empty.
+ * Without memory for one nothing is lost: the next sampled change asks again. Only root asks: a
+ * slice that is still being filled has no final counts. */
+static __attribute__((noinline)) void
+lfset__count_change(struct lfset__set *set, struct lfset__slice *slice, enum lfset__change change)
+{
+    static const uint64_t delta[] = {
+        [LFSET__BIND_LIVE] = (UINT64_C(1) << 32) + 1,
+        [LFSET__BIND_DEAD] = UINT64_C(1) << 32,
+        [LFSET__REVIVE] = 1,
+        [LFSET__KILL] = UINT64_MAX,
+    };
+    uint64_t counts = lfset__add_rlx(&slice->counts, delta[change]) + delta[change];
+    bool wanted = change == LFSET__KILL ? (int32_t)(uint32_t)counts < slice->live_floor
+                                        : counts >> 32 >= slice->bound_limit;
+    if (!wanted || lfset__load_rlx(&set->root) != slice || lfset__next(slice)) {
+        return;
+    }
+    if (change == LFSET__KILL && slice->log2 <= lfset__load_rlx(&set->floor_log2)) {
+        return; // already as small as it may be
+    }
+    struct lfset__plan plan = lfset__plan_resize(set, slice);
+    if (change == LFSET__KILL && plan.log2 >= slice->log2) {
+        return; // the sample of a small slice was wrong
+    }
+    (void)lfset__publish_next(set, slice, plan);
+}
+
+/** Displacement from which a key counts as far from home. */
+enum { LFSET__FAR = 64, LFSET__LOG2_CLUSTER = 12 };
+
+/* A key was bound far from home. When that is common the hash is bad for these keys: succeed to a
+ * slice with another multiplier. */
+static __attribute__((noinline)) void lfset__count_far(struct lfset__set *set,
+                                                       struct lfset__slice *slice)
+{
+    uint32_t far = lfset__add_rlx(&slice->clustered, 1) + 1;
+    if (slice->log2 >= LFSET__LOG2_CLUSTER && far > (UINT32_C(1) << slice->log2) / 64 &&
+        !slice->rehashed && lfset__load_rlx(&set->root) == slice) {
+        (void)lfset__publish_next(set, slice, lfset__plan_resize(set, slice));
+    }
+}
+
+LFSET__INLINE void lfset__changed(struct lfset__set *set, struct lfset__slice *slice,
+                                  const struct lfset__probe *probe, enum lfset__change change)
+{
+    if (lfset__unlikely(lfset__is_sampled(slice, probe->slot))) {
+        lfset__count_change(set, slice, change);
+    }
+}
+
+LFSET__INLINE void lfset__bound(struct lfset__set *set, struct lfset__slice *slice,
+                                const struct lfset__probe *probe, enum lfset__change change)
+{
+    lfset__changed(set, slice, probe, change);
+    if (lfset__unlikely(probe->slot - (probe->end - slice->reach) >= LFSET__FAR)) {
+        lfset__count_far(set, slice);
+    }
+}
+
+/* ---- place: the first slot in probe order that is bound to the key or EMPTY
+ * ------------------------------ */
+
+enum lfset__found { LFSET__FOUND_BOUND, LFSET__FOUND_EMPTY, LFSET__FOUND_OVERFULL };
+
+/** Goes on from where `probe` stands. [word.decide] seq_cst: may be the load that answers. */
+LFSET__INLINE enum lfset__found lfset__find(struct lfset__probe *probe, uint64_t *word)
+{
+    do {
+        *word = lfset__load_sc(probe->slot);
+        if (lfset__probe_matches(probe, *word)) {
+            return LFSET__FOUND_BOUND;
+        }
+        if (lfset__is_empty_word(*word)) {
+            return LFSET__FOUND_EMPTY;
+        }
+    } while (lfset__probe_next(probe));
+    return LFSET__FOUND_OVERFULL;
+}
+
+/* ---- helping
+ * ------------------------------------------------------------------------------------------- */
+
+static inline _Atomic(uint64_t) *lfset__pass_bits(struct lfset__slice *next,
+                                                  const struct lfset__pass *pass)
+{
+    _Atomic(uint64_t) *bits = next->words + lfset__slice_words(next);
+    return pass == &next->freezing ? bits : bits + (next->chunks + 63) / 64;
+}
+
+/* A chunk whose bit is not set, searched from the end, where the last claims are. @return chunks
+ * when there is none. */
+static uint64_t lfset__pass_unfinished(_Atomic(uint64_t) *bits, uint64_t chunks)
+{
+    for (uint64_t i = (chunks + 63) / 64; i-- > 0;) {
+        uint64_t last = chunks - i * 64;
+        uint64_t all = last < 64 ? (UINT64_C(1) << last) - 1 : UINT64_MAX;
+        uint64_t open = ~lfset__load_acq(&bits[i]) & all; // [chunk.done]
+        if (open) {
+            return i * 64 + 63 - (uint64_t)__builtin_clzll(open);
+        }
+    }
+    return chunks;
+}
+
+/** @return the chunk to work on, or `chunks` when the pass is complete. */
+static uint64_t lfset__pass_claim(struct lfset__slice *next, struct lfset__pass *pass)
+{
+    uint64_t chunks = next->chunks;
+    if (lfset__load_acq(&pass->done) == chunks) { // [chunk.done]
+        return chunks;
+    }
+    if (lfset__load_rlx(&pass->claimed) < chunks) {
+        uint64_t chunk = lfset__add_rlx(&pass->claimed, 1);
+        if (chunk < chunks) {
+            return chunk;
+        }
+    }
+    // Everything is claimed, but a claimant may have stopped: do an unfinished chunk again.
+    return lfset__pass_unfinished(lfset__pass_bits(next, pass), chunks);
+}
+
+/* [chunk.done] seq_cst read-modify-writes: whoever sees all bits, or the full count, sees the work.
+ * @return true when this finished the pass. */
+static bool lfset__pass_finish(struct lfset__slice *next, struct lfset__pass *pass, uint64_t chunk)
+{
+    uint64_t bit = UINT64_C(1) << (chunk % 64);
+    if (lfset__or_sc(&lfset__pass_bits(next, pass)[chunk / 64], bit) & bit) {
+        return lfset__load_acq(&pass->done) == next->chunks;
+    }
+    return lfset__add_sc(&pass->done, 1) + 1 == next->chunks;
+}
+
+/**
+ * Copies one LIVE key of root's frozen slice into `to` or beyond. Gives up when root moves: then
+ * the migration is over, so somebody copied the key.
+ * @return 0 or -ENOMEM.
+ */
+static int lfset__copy(struct lfset__walk *walk, struct lfset__slice *root, struct lfset__slice *to,
+                       uint64_t hash)
+{
+    unsigned slot = LFSET__SLOT_COPY;
+    for (;;) {
+        if (lfset__unlikely(to->multiplier != root->multiplier)) {
+            hash = hash * root->inverse * to->multiplier; // to the key, and to its hash in `to`
+        }
+        struct lfset__probe probe = lfset__probe_hash(to, hash);
+        uint64_t word;
+        enum lfset__found found = lfset__find(&probe, &word);
+        while (found == LFSET__FOUND_EMPTY && word == 0) {
+            if (lfset__cas_sc(probe.slot, &word, probe.want)) {
+                lfset__bound(walk->set, to, &probe, LFSET__BIND_LIVE);
+                return 0;
+            }
+            found = lfset__find(&probe, &word); // taken or frozen meanwhile
+        }
+        if (found == LFSET__FOUND_BOUND) {
+            return 0; // copied, or changed since: the newer state stands
+        }
+        struct lfset__slice *next = lfset__next(to);
+        if (!next) {
+            int error = lfset__publish_next(walk->set, to, lfset__plan_overfull(walk->set, to));
+            if (error) {
+                return error;
+            }
+            next = lfset__next(to);
+        }
+        if (!lfset__walk_hop(walk, slot, next, root)) {
+            return 0;
+        }
+        slot = LFSET__SLOT_COPY + LFSET__SLOT_AFTER - slot;
+        // the next round wants root's hash again if the multipliers differ
+        hash = hash * to->inverse * root->multiplier;
+        to = next;
+    }
+}
+
+/* One chunk of the gate's freezing pass. */
+static void lfset__freeze_step(struct lfset__slice *slice, struct lfset__slice *next)
+{
+    uint64_t chunk = lfset__pass_claim(next, &next->freezing);
+    if (chunk < next->chunks) {
+        size_t end = lfset__slice_words(slice), first = (size_t)chunk * LFSET__CHUNK;
+        for (size_t i = first; i < end && i < first + LFSET__CHUNK; i++) {
+            (void)lfset__freeze(&slice->words[i]);
+        }
+        if (!lfset__pass_finish(next, &next->freezing, chunk)) {
+            return;
+        }
+    }
+    lfset__store_sc(&next->all_frozen, 1); // [gate.open]
+}
+
+/** Freezes all of a gated slice. */
+static void lfset__freeze_all(struct lfset__slice *slice, struct lfset__slice *next)
+{
+    while (lfset__gate_closed(next)) {
+        lfset__freeze_step(slice, next);
+    }
+}
+
+static void lfset__reclaim_slice(struct lfset__retired *retired)
+{
+    struct lfset__slice *slice =
+        (struct lfset__slice *)(void *)((char *)retired - offsetof(struct lfset__slice, retired));
+    struct lfset__set *set = slice->set;
+    // The set lives until this slice and its count are gone: destroy waits for the count.
+    lfset__slice_drop(slice);
+    lfset__sub_sc(&set->retired, 1);
+}
+
+/* [root.publish] seq_cst: every LIVE key of root is in next or beyond ([chunk.done] carried it
+ * here). */
+LFSET__INLINE void lfset__advance(struct lfset__walk *walk, struct lfset__slice *root,
+                                  struct lfset__slice *next)
+{
+    void *expected = root;
+    if (!lfset__cas_sc(&walk->set->root, &expected, next)) {
+        return;
+    }
+    lfset__count_succession(walk->set, next);
+    lfset__add_sc(&walk->set->retired, 1);
+    root->retired.reclaim = lfset__reclaim_slice;
+    root->retired.address = root;
+    root->retired.bytes = lfset__slice_bytes(root);
+    root->retired.owner = walk->set;
+    walk->domain->retire(&walk->guard, &root->retired);
+}
+
+/**
+ * Does one chunk of root's succession. `root` and `next` are protected.
+ * @return 0, also when there was nothing to do; -ENOMEM.
+ */
+LFSET__INLINE int lfset__help(struct lfset__walk *walk, struct lfset__slice *root,
+                              struct lfset__slice *next)
+{
+    if (lfset__gate_closed(next)) {
+        lfset__freeze_step(root, next);
+        return 0;
+    }
+    if (next->kind != LFSET__CLEAR) {
+        uint64_t chunk = lfset__pass_claim(next, &next->copying);
+        if (chunk < next->chunks) {
+            size_t end = lfset__slice_words(root), first = (size_t)chunk * LFSET__CHUNK;
+            for (size_t i = first; i < end && i < first + LFSET__CHUNK; i++) {
+                // behind an open gate the words are frozen already
+                uint64_t word = lfset__gated(next) ? lfset__load_rlx(&root->words[i])
+                                                   : lfset__freeze(&root->words[i]);
+                if (word & LFSET__LIVE) {
+                    int error = lfset__copy(walk, root, next, lfset__word_hash(root, i, word));
+                    if (error) {
+                        return error; // the chunk's bit stays unset: it will be done again
+                    }
+                }
+            }
+            if (!lfset__pass_finish(next, &next->copying, chunk)) {
+                return 0;
+            }
+        }
+    }
+    lfset__advance(walk, root, next);
+    return 0;
+}
+
+/** Protects root's successor, if any. @return false when root moved. */
+LFSET__INLINE bool lfset__protect_next(struct lfset__walk *walk, struct lfset__slice *root,
+                                       struct lfset__slice **next)
+{
+    *next = lfset__next(root);
+    return !*next || lfset__walk_hop(walk, LFSET__SLOT_NEXT, *next, root);
+}
+
+/** Helps until `root` is root no more. @return 0 or -ENOMEM. */
+static int lfset__finish_succession(struct lfset__walk *walk, struct lfset__slice *root,
+                                    struct lfset__slice *next)
+{
+    while (lfset__load_rlx(&walk->set->root) == root) {
+        int error = lfset__help(walk, root, next);
+        if (error) {
+            return error;
+        }
+    }
+    return 0;
+}
+
+/* ---- the walk
+ * ------------------------------------------------------------------------------------------- */
+
+enum lfset__op { LFSET__CONTAINS, LFSET__ADD, LFSET__REMOVE };
+
+/**
+ * One operation on one key, in every phase of a succession. @return 1, 0, -ENOMEM.
+ */
+static __attribute__((noinline)) int lfset__walk_chain(struct lfset__walk *walk, uint64_t key,
+                                                       const enum lfset__op op)
+{
+    bool helped = op == LFSET__CONTAINS;
+restart:;
+    struct lfset__slice *root = lfset__walk_root(walk), *slice = root;
+    if (!helped) {
+        struct lfset__slice *next;
+        if (!lfset__protect_next(walk, root, &next)) {
+            goto restart;
+        }
+        helped = true; // once per operation: its cost stays bounded
+        if (next) {
+            (void)lfset__help(walk, root, next); // without memory for it the operation may still do
+            goto restart;
+        }
+    }
+    bool carried = false;
+    unsigned slot = LFSET__SLOT_NEXT;
+    for (;;) {
+        struct lfset__probe probe = lfset__probe_key(slice, key);
+        uint64_t word;
+        enum lfset__found found = lfset__find(&probe, &word);
+        // Unfrozen: this slice decides. A CAS that fails looks at the same slot again.
+        while (found != LFSET__FOUND_OVERFULL && !(word & LFSET__FROZEN)) {
+            bool live = found == LFSET__FOUND_BOUND ? word & LFSET__LIVE : carried;
+            if (op == LFSET__CONTAINS) {
+                return live;
+            }
+            if (live == (op == LFSET__ADD)) {
+                return 0;
+            }
+            uint64_t desired = op == LFSET__ADD ? probe.want : probe.want & ~(uint64_t)LFSET__LIVE;
+            if (lfset__cas_sc(probe.slot, &word, desired)) {
+                if (found == LFSET__FOUND_EMPTY) {
+                    lfset__bound(walk->set, slice, &probe,
+                                 op == LFSET__ADD ? LFSET__BIND_LIVE : LFSET__BIND_DEAD);
+                } else {
+                    lfset__changed(walk->set, slice, &probe,
+                                   op == LFSET__ADD ? LFSET__REVIVE : LFSET__KILL);
+                }
+                return 1;
+            }
+            found = lfset__find(&probe, &word);
+        }
+        if (found == LFSET__FOUND_BOUND) {
+            carried = word & LFSET__LIVE;
+        }
+        struct lfset__slice *next =
+            lfset__load_sc(&slice->next); // decides when NULL; [slice.publish]
+        if (!next) {                      // overfull
+            if (op == LFSET__CONTAINS) {
+                return carried;
+            }
+            if (carried == (op == LFSET__ADD)) {
+                return 0; // add: present; remove: absent
+            }
+            int error =
+                lfset__publish_next(walk->set, slice, lfset__plan_overfull(walk->set, slice));
+            if (error) {
+                return error;
+            }
+            next = lfset__next(slice);
+        }
+        if (!lfset__walk_hop(walk, slot, next, root)) {
+            goto restart;
+        }
+        slot = LFSET__SLOT_NEXT + LFSET__SLOT_AFTER - slot;
+        if (lfset__gate_closed(next)) {
+            if (op == LFSET__CONTAINS) {
+                return carried;
+            }
+            lfset__freeze_all(slice, next);
+        }
+        if (next->kind == LFSET__CLEAR) {
+            carried = false;
+        }
+        slice = next;
+    }
+}
+
+/* The common cases without a succession, each a handful of instructions; everything else walks. */
+
+LFSET__INLINE int lfset__contains_in(struct lfset__walk *walk, uint64_t key)
+{
+    struct lfset__slice *slice = lfset__walk_root(walk);
+    struct lfset__probe probe = lfset__probe_key(slice, key);
+    do {
+        uint64_t word = lfset__load_sc(probe.slot); // [word.decide]
+        // One test for hit, removed and absent; an EMPTY word has no LIVE bit.
+        if (lfset__likely(((word | LFSET__LIVE) == probe.want) | (word == 0))) {
+            return (int)(word & LFSET__LIVE);
+        }
+        if (lfset__unlikely(word & LFSET__FROZEN)) {
+            break;
+        }
+    } while (lfset__probe_next(&probe));
+    return lfset__walk_chain(walk, key, LFSET__CONTAINS);
+}
+
+LFSET__INLINE int lfset__update_in(struct lfset__walk *walk, uint64_t key, const enum lfset__op op)
+{
+    struct lfset__slice *slice = lfset__walk_root(walk);
+    if (lfset__unlikely(lfset__load_rlx(&slice->next) != NULL)) {
+        return lfset__walk_chain(walk, key, op); // helps first
+    }
+    struct lfset__probe probe = lfset__probe_key(slice, key);
+    do {
+        uint64_t word = lfset__load_sc(probe.slot); // [word.decide]
+        for (;;) {
+            if (word == 0) {
+                if (op == LFSET__REMOVE) {
+                    return 0;
+                }
+                if (lfset__likely(lfset__cas_sc(probe.slot, &word, probe.want))) {
+                    lfset__bound(walk->set, slice, &probe, LFSET__BIND_LIVE);
+                    return 1;
+                }
+            } else if ((word | LFSET__LIVE) == probe.want) {
+                if ((word == probe.want) == (op == LFSET__ADD)) {
+                    return 0;
+                }
+                if (lfset__likely(lfset__cas_sc(probe.slot, &word, word ^ LFSET__LIVE))) {
+                    lfset__changed(walk->set, slice, &probe,
+                                   op == LFSET__ADD ? LFSET__REVIVE : LFSET__KILL);
+                    return 1;
+                }
+            } else {
+                break;
+            }
+        }
+        if (lfset__unlikely(word & LFSET__FROZEN)) {
+            break;
+        }
+    } while (lfset__probe_next(&probe));
+    return lfset__walk_chain(walk, key, op);
+}
+
+/* ---- whole-set operations
+ * --------------------------------------------------------------------------------- */
+
+/**
+ * Freezes the set's slice at one instant of the call and replaces it.
+ * SNAPSHOT: the keys go on in the successor; another thread's gate that is still closed will do as
+ * well, for it opens later than this call began. CLEAR: they do not, and the gate must be ours.
+ * @param frozen becomes the frozen slice, with a reference for the caller.
+ * @return 0 or -ENOMEM (then nothing changed).
+ */
+static int lfset__gate(struct lfset__walk *walk, enum lfset__kind kind,
+                       struct lfset__slice **frozen)
+{
+    struct lfset__set *set = walk->set;
+    for (;;) {
+        struct lfset__slice *root = lfset__walk_root(walk), *next;
+        if (!lfset__protect_next(walk, root, &next)) {
+            continue;
+        }
+        bool shared = next && kind == LFSET__SNAPSHOT && lfset__gate_closed(next);
+        if (next && !shared) {
+            int error = lfset__finish_succession(walk, root, next);
+            if (error) {
+                return error;
+            }
+            continue;
+        }
+        if (!next) {
+            struct lfset__plan plan = lfset__plan_snapshot(set, root);
+            if (kind == LFSET__CLEAR) {
+                plan.log2 = lfset__load_rlx(&set->floor_log2);
+            }
+            next = lfset__slice_create(set, root, kind, plan.log2, plan.multiplier);
+            if (!next) {
+                return -ENOMEM;
+            }
+            // Ours, and not published yet: publishing the hazard first makes it safe afterwards.
+            (void)lfset__walk_hop(walk, LFSET__SLOT_NEXT, next, root);
+            void *none = NULL;
+            if (!lfset__cas_sc(&root->next, &none, next)) { // [slice.publish]
+                lfset__slice_drop(next);
+                continue;
+            }
+        }
+        lfset__freeze_all(root, next);
+        lfset__slice_hold(root);
+        *frozen = root;
+        // The operation has happened. Without memory to finish the migration, others will.
+        (void)lfset__finish_succession(walk, root, next);
+        return 0;
+    }
+}
+
+/** @return 1 with a key that was removed, 0 when the set was empty at one instant, -ENOMEM. */
+static int lfset__pop_in(struct lfset__walk *walk, uint64_t *key)
+{
+    for (;;) {
+        struct lfset__slice *root = lfset__walk_root(walk), *frozen;
+        size_t words = lfset__slice_words(root);
+        size_t start = (size_t)lfset__load_rlx(&root->pop_cursor);
+        for (size_t i = 0; i < words && !lfset__next(root); i++) {
+            size_t at = start + i < words ? start + i : start + i - words;
+            uint64_t word = lfset__load_rlx(&root->words[at]); // the CAS decides
+            while ((word & (LFSET__LIVE | LFSET__FROZEN)) == LFSET__LIVE) {
+                if (lfset__cas_sc(&root->words[at], &word, word ^ LFSET__LIVE)) {
+                    *key = lfset__word_key(root, at, word);
+                    lfset__store_rlx(&root->pop_cursor, at);
+                    if (lfset__is_sampled(root, &root->words[at])) {
+                        lfset__count_change(walk->set, root, LFSET__KILL);
+                    }
+                    return 1;
+                }
+            }
+        }
+        // Nothing found in passing proves nothing: keys may have moved behind our back.
+        int error = lfset__gate(walk, LFSET__SNAPSHOT, &frozen);
+        if (error) {
+            return error;
+        }
+        int result = 0;
+        words = lfset__slice_words(frozen);
+        bool any = false;
+        for (size_t i = 0; i < words && result == 0; i++) {
+            uint64_t word = lfset__load_rlx(&frozen->words[i]);
+            if (word & LFSET__LIVE) {
+                any = true;
+                *key = lfset__word_key(frozen, i, word);
+                result = lfset__walk_chain(walk, *key, LFSET__REMOVE);
+            }
+        }
+        lfset__slice_drop(frozen);
+        if (result != 0 || !any) {
+            return result;
+        }
+    }
+}
+
+/** @return 1 when empty at one instant, 0 when not, -ENOMEM. */
+static int lfset__is_empty_in(struct lfset__walk *walk)
+{
+    struct lfset__slice *root = lfset__walk_root(walk), *frozen;
+    size_t words = lfset__slice_words(root);
+    for (size_t i = 0; i < words; i++) {
+        uint64_t word = lfset__load_sc(&root->words[i]); // decides when LIVE and not frozen
+        if ((word & (LFSET__LIVE | LFSET__FROZEN)) == LFSET__LIVE) {
+            return 0;
+        }
+    }
+    int error = lfset__gate(walk, LFSET__SNAPSHOT, &frozen);
+    if (error) {
+        return error;
+    }
+    bool empty = lfset__count_live(frozen) == 0;
+    lfset__slice_drop(frozen);
+    return empty;
+}
+
+/** Brings the set to at least 2^log2 slots. @return 0 or -ENOMEM. */
+static int lfset__reserve_in(struct lfset__walk *walk, unsigned log2)
+{
+    for (;;) {
+        struct lfset__slice *root = lfset__walk_root(walk), *next;
+        if (!lfset__protect_next(walk, root, &next)) {
+            continue;
+        }
+        if (!next) {
+            if (root->log2 >= log2) {
+                return 0;
+            }
+            struct lfset__plan plan = {.log2 = log2, .multiplier = root->multiplier};
+            int error = lfset__publish_next(walk->set, root, plan);
+            if (error) {
+                return error;
+            }
+            continue;
+        }
+        int error = lfset__finish_succession(walk, root, next);
+        if (error) {
+            return error;
+        }
+    }
+}
+
+/** The most slices that an iteration holds. */
+enum { LFSET__EACH_SLICES = 4 };
+
+/**
+ * Holds root and the slices after it. Every key that is in the set now is bound in one of them.
+ * @return how many, or -ENOMEM.
+ */
+static int lfset__hold_chain(struct lfset__walk *walk,
+                             struct lfset__slice *held[LFSET__EACH_SLICES])
+{
+restart:;
+    struct lfset__slice *root = lfset__walk_root(walk), *slice = root;
+    int count = 0;
+    unsigned slot = LFSET__SLOT_NEXT;
+    for (;;) {
+        lfset__slice_hold(slice);
+        held[count++] = slice;
+        struct lfset__slice *next = lfset__load_sc(&slice->next);
+        if (!next) {
+            return count;
+        }
+        bool root_stands = lfset__walk_hop(walk, slot, next, root);
+        if (!root_stands || count == LFSET__EACH_SLICES) {
+            while (count > 0) {
+                lfset__slice_drop(held[--count]);
+            }
+            if (root_stands && lfset__protect_next(walk, root, &next)) {
+                int error =
+                    lfset__finish_succession(walk, root, next); // so many: shorten the chain
+                if (error) {
+                    return error;
+                }
+            }
+            goto restart;
+        }
+        slot = LFSET__SLOT_NEXT + LFSET__SLOT_AFTER - slot;
+        slice = next;
+    }
+}
+
+#endif
