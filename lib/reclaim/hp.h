@@ -56,10 +56,7 @@ LFSET__INLINE bool lfset__hp_enter(struct lfset__guard *guard)
 {
     guard->self = lfset__self;
     guard->hopped = false;
-    if (lfset__unlikely(!guard->self)) {
-        guard->self = lfset__thread_attach();
-    }
-    return guard->self != NULL;
+    return lfset__likely(guard->self != NULL);
 }
 
 LFSET__INLINE void lfset__hp_leave(struct lfset__guard *guard)

@@ -12,8 +12,14 @@
 #ifndef LFSET__RCU_H
 #define LFSET__RCU_H
 
+/* Inlines the lock and the unlock, each of which would be a call through the PLT. Both are short
+ * enough for that under liburcu's licence, whatever the caller's (see its urcu/static/urcu-bp.h).
+ * Newer releases have a name of its own for it, this is what 0.13 knows. */
 #ifndef URCU_INLINE_SMALL_FUNCTIONS
-#define URCU_INLINE_SMALL_FUNCTIONS // else every lock and unlock is a call through the PLT
+#define URCU_INLINE_SMALL_FUNCTIONS
+#endif
+#ifndef _LGPL_SOURCE
+#define _LGPL_SOURCE
 #endif
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"

@@ -50,7 +50,7 @@ struct lfset__retired {
 };
 
 struct lfset__reclaim {
-    /** @return false when the thread could not be attached for lack of memory. */
+    /** @return false when the thread must be attached first. */
     bool (*enter)(struct lfset__guard *guard);
     void (*leave)(struct lfset__guard *guard);
     /** The current root, protected. Calling it again in the same guard is cheap. */

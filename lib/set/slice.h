@@ -24,13 +24,14 @@
  *
  * Invariants
  *   I1  A key is bound in a slice only when it cannot be in its predecessor any more: its place
- * there is frozen, or all the words it could take are bound to others (overfull). I2  A key's state
- * is the LIVE bit in the newest slice that binds it, not counting slices before a CLEAR gate;
- * absent if none does. I3  root moves from a slice to its next only when every LIVE key of the
- * slice is bound in the successor or beyond, and every word of the slice is frozen. I4  Slices are
- * retired in chain order, each by the thread whose CAS moved root past it. From I1: a helper that
- * was delayed cannot resurrect a removed key. It copies only into a slice that does not bind the
- * key, and the slice in which the key was removed still binds it.
+ *       there is frozen, or all the words it could take are bound to others (overfull).
+ *   I2  A key's state is the LIVE bit in the newest slice that binds it, not counting slices before
+ *       a CLEAR gate; absent if none does.
+ *   I3  root moves from a slice to its next only when every LIVE key of the slice is bound in the
+ *       successor or beyond, and every word of the slice is frozen.
+ *   I4  Slices are retired in chain order, each by the thread whose CAS moved root past it.
+ * From I1: a helper that was delayed cannot resurrect a removed key. It copies only into a slice
+ * that does not bind the key, and the slice in which the key was removed still binds it.
  *
  * Memory order. Publication needs release and acquire only ([slice.publish]: next; [root.publish]:
  * root). But several keys together must look sequentially consistent, and with acquire and release
@@ -58,8 +59,8 @@ enum {
     LFSET__STATE_BITS = 3,
 };
 
-/** Smallest and largest slice: 2^4 and 2^33 home slots. */
-enum { LFSET__LOG2_MIN = 4, LFSET__LOG2_MAX = 33 };
+/** Smallest and largest slice: 2^5 (a reach of one vector) and 2^33 home slots. */
+enum { LFSET__LOG2_MIN = 5, LFSET__LOG2_MAX = 33 };
 
 /** Slices below this are counted by looking at every word; larger ones keep sampled counters. */
 enum { LFSET__LOG2_COUNTED = 10 };

@@ -46,8 +46,7 @@ static bool enter(struct lfset__walk *walk, const struct lfset_u64 *set)
     return lfset__walk_enter(walk);
 }
 
-/* ---- creation
- * ---------------------------------------------------------------------------------------------- */
+/* ---- creation ----------------------------------------------------------------------------------- */
 
 static int check_options(const struct lfset_u64_options *options)
 {
@@ -98,21 +97,48 @@ int lfset_u64_destroy(struct lfset_u64 *set)
     return set ? lfset__set_close(&set->base) : 0;
 }
 
-/* ---- one key
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- one key ------------------------------------------------------------------------------------ */
+
+/* An operation that the fast path could not decide, from the start. */
+static __attribute__((noinline)) int one_slowly(const struct lfset_u64 *set, uint64_t key,
+                                                enum lfset__op op)
+{
+    struct lfset__walk walk;
+    if (!enter(&walk, set)) {
+        return -ENOMEM;
+    }
+    int result = lfset__walk_chain(&walk, key, op);
+    lfset__walk_leave(&walk);
+    return result;
+}
+
+/* Counts a change that was made, and leaves. Apart, so that one() can end with a jump to it. */
+static __attribute__((noinline)) int count_and_leave(const struct lfset__reclaim *domain,
+                                                     struct lfset__set *set,
+                                                     struct lfset__guard guard,
+                                                     const struct lfset__changed_word changed)
+{
+    lfset__changed(set, changed.slice, &changed.probe, changed.change);
+    domain->leave(&guard);
+    return 1;
+}
 
 LFSET__INLINE int one(const struct lfset__reclaim *domain, const struct lfset_u64 *set,
                       uint64_t key, const enum lfset__op op)
 {
-    struct lfset__walk walk = {.domain = domain, .set = base_of(set)};
-    if (lfset__unlikely(!lfset__walk_enter(&walk))) {
-        return -ENOMEM;
+    struct lfset__guard guard;
+    if (lfset__unlikely(!domain->enter(&guard))) {
+        return one_slowly(set, key, op); // which attaches the thread
     }
-    int result =
-        op == LFSET__CONTAINS ? lfset__contains_in(&walk, key) : lfset__update_in(&walk, key, op);
-    lfset__walk_leave(&walk);
-    return result;
+    struct lfset__changed_word changed;
+    int result = op == LFSET__CONTAINS
+                     ? lfset__contains_fast(domain, base_of(set), &guard, key)
+                     : lfset__update_fast(domain, base_of(set), &guard, key, op, &changed);
+    if (op != LFSET__CONTAINS && lfset__unlikely(result == LFSET__COUNT)) {
+        return count_and_leave(domain, base_of(set), guard, changed);
+    }
+    domain->leave(&guard);
+    return lfset__likely(result != LFSET__WALK) ? result : one_slowly(set, key, op);
 }
 
 int lfset_u64_add(struct lfset_u64 *set, uint64_t key)
@@ -160,36 +186,53 @@ int lfset_u64_pop(struct lfset_u64 *set, uint64_t *key)
     return result;
 }
 
-/* ---- many keys
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- many keys ---------------------------------------------------------------------------------- */
 
 /** Keys whose cache misses overlap. */
 enum { BATCH = 16 };
+
+LFSET__INLINE int one_of_many(const struct lfset__reclaim *domain, const struct lfset_u64 *set,
+                              struct lfset__guard *guard, uint64_t key, const enum lfset__op op)
+{
+    struct lfset__changed_word changed;
+    int result = op == LFSET__CONTAINS
+                     ? lfset__contains_fast(domain, base_of(set), guard, key)
+                     : lfset__update_fast(domain, base_of(set), guard, key, op, &changed);
+    if (op != LFSET__CONTAINS && lfset__unlikely(result == LFSET__COUNT)) {
+        lfset__changed(base_of(set), changed.slice, &changed.probe, changed.change);
+        return 1;
+    }
+    if (lfset__unlikely(result == LFSET__WALK)) {
+        struct lfset__walk walk = {.domain = domain, .set = base_of(set), .guard = *guard};
+        result = lfset__walk_chain(&walk, key, op);
+        *guard = walk.guard;
+    }
+    return result;
+}
 
 LFSET__INLINE int64_t many(const struct lfset__reclaim *domain, const struct lfset_u64 *set,
                            const uint64_t *keys, size_t count, int8_t *results,
                            const enum lfset__op op)
 {
-    struct lfset__walk walk = {.domain = domain, .set = base_of(set)};
+    struct lfset__guard guard;
     int64_t changed = 0;
     int error = 0;
     for (size_t first = 0; first < count; first += BATCH) {
         size_t size = count - first < BATCH ? count - first : BATCH;
-        if (lfset__unlikely(!lfset__walk_enter(&walk))) {
+        if (lfset__unlikely(!domain->enter(&guard) &&
+                            !(lfset__thread_attach() && domain->enter(&guard)))) {
             error = -ENOMEM;
             for (size_t i = first; results && i < count; i++) {
                 results[i] = -ENOMEM;
             }
             break;
         }
-        struct lfset__slice *slice = lfset__walk_root(&walk);
+        struct lfset__slice *slice = domain->root(&guard, &base_of(set)->root);
         for (size_t i = 0; i < size; i++) {
             lfset__prefetch(lfset__probe_key(slice, keys[first + i]).slot, op != LFSET__CONTAINS);
         }
         for (size_t i = first; i < first + size; i++) {
-            int result = op == LFSET__CONTAINS ? lfset__contains_in(&walk, keys[i])
-                                               : lfset__update_in(&walk, keys[i], op);
+            int result = one_of_many(domain, set, &guard, keys[i], op);
             if (results) {
                 results[i] = (int8_t)result;
             }
@@ -199,7 +242,7 @@ LFSET__INLINE int64_t many(const struct lfset__reclaim *domain, const struct lfs
                 error = result;
             }
         }
-        lfset__walk_leave(&walk);
+        domain->leave(&guard);
     }
     return error ? error : changed;
 }
@@ -234,8 +277,7 @@ int64_t lfset_u64_contains_many(const struct lfset_u64 *set, const uint64_t *key
                       : many(&lfset__rcu, set, keys, count, results, LFSET__CONTAINS);
 }
 
-/* ---- the whole set
- * -------------------------------------------------------------------------------------------- */
+/* ---- the whole set ------------------------------------------------------------------------------ */
 
 int lfset_u64_reserve(struct lfset_u64 *set, uint64_t capacity)
 {
@@ -349,9 +391,7 @@ int lfset_u64_drain(struct lfset_u64 *set, struct lfset_u64_snapshot **snapshot)
     return freeze_and_keep(set, LFSET__CLEAR, snapshot);
 }
 
-/* ---- iteration
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- iteration ---------------------------------------------------------------------------------- */
 
 static bool is_bound_in(struct lfset__slice *slice, uint64_t key)
 {
@@ -413,8 +453,7 @@ int lfset_u64_each(const struct lfset_u64 *set, int (*visit)(uint64_t key, void 
     return result;
 }
 
-/* ---- what it is made of
- * ----------------------------------------------------------------------------------------- */
+/* ---- what it is made of ------------------------------------------------------------------------- */
 
 int lfset_u64_stats_read(const struct lfset_u64 *set, struct lfset_u64_stats *stats)
 {

@@ -24,6 +24,7 @@
 #ifndef LFSET__U64_CODEC_H
 #define LFSET__U64_CODEC_H
 
+#include "platform/vector.h"
 #include "set/slice.h"
 
 /** One step of displacement in a word. */
@@ -70,6 +71,34 @@ LFSET__INLINE bool lfset__probe_matches(const struct lfset__probe *probe, uint64
 LFSET__INLINE bool lfset__is_empty_word(uint64_t word)
 {
     return (word & ~(uint64_t)LFSET__FROZEN) == 0;
+}
+
+/** The next four slots: which of them are bound to the key or EMPTY, LIVE, FROZEN. */
+LFSET__INLINE struct lfset__lanes lfset__probe_look(const struct lfset__probe *probe)
+{
+    const uint32_t state = LFSET__LIVE | LFSET__FROZEN;
+    return lfset__look(probe->slot, probe->want | state, LFSET__STEP, state, state);
+}
+
+/** Goes on by `slots`. @return false when the key's reach ends. */
+LFSET__INLINE bool lfset__probe_skip(struct lfset__probe *probe, unsigned slots)
+{
+    probe->want += (uint64_t)slots * LFSET__STEP;
+    probe->slot += slots;
+    return probe->slot != probe->end;
+}
+
+/** From a key's home to the first slot that is bound to it or EMPTY. @return false when there is
+ * none. */
+LFSET__INLINE bool lfset__probe_seek(struct lfset__probe *probe)
+{
+    do {
+        unsigned equal = lfset__probe_look(probe).equal;
+        if (lfset__likely(equal)) {
+            return lfset__probe_skip(probe, (unsigned)__builtin_ctz(equal));
+        }
+    } while (lfset__probe_skip(probe, LFSET__LANES));
+    return false;
 }
 
 LFSET__INLINE uint64_t lfset__displacement(const struct lfset__slice *slice, uint64_t word)

@@ -2,35 +2,43 @@
 /**
  * @file walk.h
  * What operations do: the walk along the chain of slices, helping, and the whole-set operations.
- * Written once, inlined for each reclamation domain (u64_rcu.c, u64_hp.c). Read slice.h first.
+ * Written once, inlined for each reclamation domain. Read slice.h first.
  *
  * The walk for key k starts at root with `carried` = 0 and finds k's place in each slice:
  *
- *   found             contains      add                    remove                 copy of a LIVE
- * key bound             its LIVE bit  LIVE: 0                LIVE: CAS to DEAD, 1   done DEAD: CAS
- * to LIVE, 1   DEAD: 0 EMPTY             carried       carried: 0             carried: CAS to DEAD,
- * 1  CAS to LIVE else CAS to LIVE, 1    else 0 bound, frozen     carried = its LIVE bit; on to next
- * done EMPTY, frozen     on to next                                                  on to next
- *   overfull          as EMPTY, frozen; if there is no next:
- *                     carried       carried: 0             carried: make next, on make next, on
- *                                   else make next, on     else 0
+ *   found          contains      add                     remove                  copy of LIVE k
+ *   bound          its LIVE bit  LIVE: 0                 LIVE: CAS to DEAD, 1    done
+ *                                DEAD: CAS to LIVE, 1    DEAD: 0
+ *   EMPTY          carried       carried: 0              carried: CAS to DEAD, 1 CAS to LIVE
+ *                                else CAS to LIVE, 1     else 0
+ *   bound, frozen  carried = its LIVE bit; on to next                            done
+ *   EMPTY, frozen  on to next                                                    on to next
+ *   overfull       as EMPTY, frozen; if there is no next:
+ *                  carried       carried: 0              carried: make next, on  make next, on
+ *                                else make next, on      else 0
  *
  * Linearization points
- *   add -> 1, remove -> 1    the successful CAS on the word
+ *   add -> 1, remove -> 1
+ *       the successful CAS on the word
  *   add -> 0, remove -> 0, contains
- *                            the load of the unfrozen word that answered (bound: its LIVE bit is
- * k's state; EMPTY: k is not bound here, so its state is the frozen one that was carried, which
- * cannot have changed before this instant, because k would have to be bound here for that: I1, I2);
- * or the load of a NULL `next` when the slice is overfull; or, before a closed gate, the load of
- * all_frozen that is unset (the answer was read from a frozen word, and no update passes the gate
- * before that instant) snapshot, size, clear, drain, is_empty -> 1, pop -> 0 the freeze of the
- * slice's last word in a gated succession is_empty -> 0            the load of an unfrozen LIVE
- * word pop -> 1                 as remove -> 1 `remove` that finds EMPTY in a successor while
- * carrying 1 must bind the key DEAD there: answering 1 without leaving a mark would let the
- * migration copy the LIVE word afterwards, and the key came back.
+ *       the load of the unfrozen word that answered (bound: its LIVE bit is k's state; EMPTY: k is
+ *       not bound here, so its state is the frozen one that was carried, which cannot have changed
+ *       before this instant, because k would have to be bound here for that: I1, I2);
+ *       or the load of a NULL `next` when the slice is overfull;
+ *       or, before a closed gate, the load of all_frozen that is unset (the answer was read from a
+ *       frozen word, and no update passes the gate before that instant)
+ *   snapshot, size, clear, drain, is_empty -> 1, pop -> 0
+ *       the freeze of the slice's last word in a gated succession
+ *   is_empty -> 0
+ *       the load of an unfrozen LIVE word
+ *   pop -> 1
+ *       as remove -> 1
+ * A remove that finds EMPTY in a successor while it carries 1 must bind the key DEAD there: if it
+ * answered 1 without leaving a mark, the migration would copy the LIVE word afterwards, and the key
+ * would be back.
  *
- * Restarts: only when the reclamation domain says so (hop), that is when root moved, and never
- * after the CAS that decided.
+ * Restarts: only when the reclamation domain says so (hop), that is when root moved, and never after
+ * the CAS that decided.
  */
 #ifndef LFSET__WALK_H
 #define LFSET__WALK_H
@@ -49,9 +57,11 @@ struct lfset__walk {
 /** Hazard slots: 0 is root's, a walk alternates between 1 and 2, a helper's copies use 3 and 2. */
 enum { LFSET__SLOT_NEXT = 1, LFSET__SLOT_AFTER = 2, LFSET__SLOT_COPY = 3 };
 
-LFSET__INLINE bool lfset__walk_enter(struct lfset__walk *walk)
+/** @return false for lack of memory to attach the thread. */
+static inline bool lfset__walk_enter(struct lfset__walk *walk)
 {
-    return walk->domain->enter(&walk->guard);
+    return walk->domain->enter(&walk->guard) ||
+           (lfset__thread_attach() && walk->domain->enter(&walk->guard));
 }
 
 LFSET__INLINE void lfset__walk_leave(struct lfset__walk *walk)
@@ -105,8 +115,7 @@ static int lfset__publish_next(struct lfset__set *set, struct lfset__slice *slic
     return 0;
 }
 
-/* ---- counting: what happens to sampled words
- * -------------------------------------------------------- */
+/* ---- counting: what happens to sampled words ---------------------------------------------------- */
 
 enum lfset__change {
     LFSET__BIND_LIVE, /**< EMPTY to LIVE */
@@ -164,25 +173,25 @@ static __attribute__((noinline)) void lfset__count_far(struct lfset__set *set,
     }
 }
 
+LFSET__INLINE bool lfset__is_far(const struct lfset__slice *slice, const struct lfset__probe *probe)
+{
+    return probe->slot - (probe->end - slice->reach) >= LFSET__FAR;
+}
+
+/** To be called after every successful CAS of an update or a copy. */
 LFSET__INLINE void lfset__changed(struct lfset__set *set, struct lfset__slice *slice,
                                   const struct lfset__probe *probe, enum lfset__change change)
 {
     if (lfset__unlikely(lfset__is_sampled(slice, probe->slot))) {
         lfset__count_change(set, slice, change);
     }
-}
-
-LFSET__INLINE void lfset__bound(struct lfset__set *set, struct lfset__slice *slice,
-                                const struct lfset__probe *probe, enum lfset__change change)
-{
-    lfset__changed(set, slice, probe, change);
-    if (lfset__unlikely(probe->slot - (probe->end - slice->reach) >= LFSET__FAR)) {
+    bool bound = change == LFSET__BIND_LIVE || change == LFSET__BIND_DEAD;
+    if (bound && lfset__unlikely(lfset__is_far(slice, probe))) {
         lfset__count_far(set, slice);
     }
 }
 
-/* ---- place: the first slot in probe order that is bound to the key or EMPTY
- * ------------------------------ */
+/* ---- place: the first slot in probe order that is bound to the key or EMPTY --------------------- */
 
 enum lfset__found { LFSET__FOUND_BOUND, LFSET__FOUND_EMPTY, LFSET__FOUND_OVERFULL };
 
@@ -201,8 +210,13 @@ LFSET__INLINE enum lfset__found lfset__find(struct lfset__probe *probe, uint64_t
     return LFSET__FOUND_OVERFULL;
 }
 
-/* ---- helping
- * ------------------------------------------------------------------------------------------- */
+/** From the key's home. */
+LFSET__INLINE enum lfset__found lfset__find_first(struct lfset__probe *probe, uint64_t *word)
+{
+    return lfset__probe_seek(probe) ? lfset__find(probe, word) : LFSET__FOUND_OVERFULL;
+}
+
+/* ---- helping ------------------------------------------------------------------------------------ */
 
 static inline _Atomic(uint64_t) *lfset__pass_bits(struct lfset__slice *next,
                                                   const struct lfset__pass *pass)
@@ -269,10 +283,10 @@ static int lfset__copy(struct lfset__walk *walk, struct lfset__slice *root, stru
         }
         struct lfset__probe probe = lfset__probe_hash(to, hash);
         uint64_t word;
-        enum lfset__found found = lfset__find(&probe, &word);
+        enum lfset__found found = lfset__find_first(&probe, &word);
         while (found == LFSET__FOUND_EMPTY && word == 0) {
             if (lfset__cas_sc(probe.slot, &word, probe.want)) {
-                lfset__bound(walk->set, to, &probe, LFSET__BIND_LIVE);
+                lfset__changed(walk->set, to, &probe, LFSET__BIND_LIVE);
                 return 0;
             }
             found = lfset__find(&probe, &word); // taken or frozen meanwhile
@@ -406,8 +420,7 @@ static int lfset__finish_succession(struct lfset__walk *walk, struct lfset__slic
     return 0;
 }
 
-/* ---- the walk
- * ------------------------------------------------------------------------------------------- */
+/* ---- the walk ----------------------------------------------------------------------------------- */
 
 enum lfset__op { LFSET__CONTAINS, LFSET__ADD, LFSET__REMOVE };
 
@@ -436,7 +449,7 @@ restart:;
     for (;;) {
         struct lfset__probe probe = lfset__probe_key(slice, key);
         uint64_t word;
-        enum lfset__found found = lfset__find(&probe, &word);
+        enum lfset__found found = lfset__find_first(&probe, &word);
         // Unfrozen: this slice decides. A CAS that fails looks at the same slot again.
         while (found != LFSET__FOUND_OVERFULL && !(word & LFSET__FROZEN)) {
             bool live = found == LFSET__FOUND_BOUND ? word & LFSET__LIVE : carried;
@@ -448,13 +461,9 @@ restart:;
             }
             uint64_t desired = op == LFSET__ADD ? probe.want : probe.want & ~(uint64_t)LFSET__LIVE;
             if (lfset__cas_sc(probe.slot, &word, desired)) {
-                if (found == LFSET__FOUND_EMPTY) {
-                    lfset__bound(walk->set, slice, &probe,
-                                 op == LFSET__ADD ? LFSET__BIND_LIVE : LFSET__BIND_DEAD);
-                } else {
-                    lfset__changed(walk->set, slice, &probe,
-                                   op == LFSET__ADD ? LFSET__REVIVE : LFSET__KILL);
-                }
+                enum lfset__change bind = op == LFSET__ADD ? LFSET__BIND_LIVE : LFSET__BIND_DEAD;
+                enum lfset__change flip = op == LFSET__ADD ? LFSET__REVIVE : LFSET__KILL;
+                lfset__changed(walk->set, slice, &probe, found == LFSET__FOUND_EMPTY ? bind : flip);
                 return 1;
             }
             found = lfset__find(&probe, &word);
@@ -495,32 +504,53 @@ restart:;
     }
 }
 
-/* The common cases without a succession, each a handful of instructions; everything else walks. */
+/* ---- the common cases --------------------------------------------------------------------------- */
 
-LFSET__INLINE int lfset__contains_in(struct lfset__walk *walk, uint64_t key)
+/* Without a succession, each operation is a handful of instructions. They take the domain and the
+ * guard apart from a walk, so that both dissolve into registers, and answer what is left to do
+ * instead of calling it, so that the caller can do that last. */
+enum {
+    LFSET__WALK = -1, /**< nothing was decided: walk the chain */
+    LFSET__COUNT = 2, /**< the answer is 1, and the word that changed is sampled or far from home */
+};
+
+LFSET__INLINE int lfset__contains_fast(const struct lfset__reclaim *domain, struct lfset__set *set,
+                                       struct lfset__guard *guard, uint64_t key)
 {
-    struct lfset__slice *slice = lfset__walk_root(walk);
+    struct lfset__slice *slice = domain->root(guard, &set->root);
     struct lfset__probe probe = lfset__probe_key(slice, key);
     do {
-        uint64_t word = lfset__load_sc(probe.slot); // [word.decide]
-        // One test for hit, removed and absent; an EMPTY word has no LIVE bit.
-        if (lfset__likely(((word | LFSET__LIVE) == probe.want) | (word == 0))) {
-            return (int)(word & LFSET__LIVE);
+        struct lfset__lanes lanes = lfset__probe_look(&probe); // [word.decide]
+        if (lfset__unlikely(lanes.bit2)) {
+            break; // FROZEN, there or nearby
         }
-        if (lfset__unlikely(word & LFSET__FROZEN)) {
-            break;
+        if (lfset__likely(lanes.equal)) {
+            // hit, removed and absent share the branch; an EMPTY word has no LIVE bit
+            return (lanes.bit0 & lanes.equal & -lanes.equal) != 0;
         }
-    } while (lfset__probe_next(&probe));
-    return lfset__walk_chain(walk, key, LFSET__CONTAINS);
+    } while (lfset__probe_skip(&probe, LFSET__LANES));
+    return LFSET__WALK;
 }
 
-LFSET__INLINE int lfset__update_in(struct lfset__walk *walk, uint64_t key, const enum lfset__op op)
+/** A change of a word, for counting it later. */
+struct lfset__changed_word {
+    struct lfset__slice *slice;
+    struct lfset__probe probe;
+    enum lfset__change change;
+};
+
+LFSET__INLINE int lfset__update_fast(const struct lfset__reclaim *domain, struct lfset__set *set,
+                                     struct lfset__guard *guard, uint64_t key,
+                                     const enum lfset__op op, struct lfset__changed_word *changed)
 {
-    struct lfset__slice *slice = lfset__walk_root(walk);
+    struct lfset__slice *slice = domain->root(guard, &set->root);
     if (lfset__unlikely(lfset__load_rlx(&slice->next) != NULL)) {
-        return lfset__walk_chain(walk, key, op); // helps first
+        return LFSET__WALK; // helps first
     }
     struct lfset__probe probe = lfset__probe_key(slice, key);
+    if (lfset__unlikely(!lfset__probe_seek(&probe))) {
+        return LFSET__WALK;
+    }
     do {
         uint64_t word = lfset__load_sc(probe.slot); // [word.decide]
         for (;;) {
@@ -529,17 +559,19 @@ LFSET__INLINE int lfset__update_in(struct lfset__walk *walk, uint64_t key, const
                     return 0;
                 }
                 if (lfset__likely(lfset__cas_sc(probe.slot, &word, probe.want))) {
-                    lfset__bound(walk->set, slice, &probe, LFSET__BIND_LIVE);
-                    return 1;
+                    *changed = (struct lfset__changed_word){slice, probe, LFSET__BIND_LIVE};
+                    return lfset__is_sampled(slice, probe.slot) || lfset__is_far(slice, &probe)
+                               ? LFSET__COUNT
+                               : 1;
                 }
             } else if ((word | LFSET__LIVE) == probe.want) {
                 if ((word == probe.want) == (op == LFSET__ADD)) {
                     return 0;
                 }
                 if (lfset__likely(lfset__cas_sc(probe.slot, &word, word ^ LFSET__LIVE))) {
-                    lfset__changed(walk->set, slice, &probe,
-                                   op == LFSET__ADD ? LFSET__REVIVE : LFSET__KILL);
-                    return 1;
+                    *changed = (struct lfset__changed_word){
+                        slice, probe, op == LFSET__ADD ? LFSET__REVIVE : LFSET__KILL};
+                    return lfset__is_sampled(slice, probe.slot) ? LFSET__COUNT : 1;
                 }
             } else {
                 break;
@@ -549,11 +581,10 @@ LFSET__INLINE int lfset__update_in(struct lfset__walk *walk, uint64_t key, const
             break;
         }
     } while (lfset__probe_next(&probe));
-    return lfset__walk_chain(walk, key, op);
+    return LFSET__WALK;
 }
 
-/* ---- whole-set operations
- * --------------------------------------------------------------------------------- */
+/* ---- whole-set operations ----------------------------------------------------------------------- */
 
 /**
  * Freezes the set's slice at one instant of the call and replaces it.
