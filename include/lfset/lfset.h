@@ -55,7 +55,7 @@ enum lfset_domain { LFSET_RCU = 0, LFSET_HP = 1 };
 /**
  * Where a set's memory comes from. Both functions are called from any thread that uses the set and,
  * for LFSET_RCU, also from liburcu's call_rcu thread; they must be thread-safe and must not call
- * into the same set. `ctx` must stay valid until lfset_*_destroy has returned and every snapshot of
+ * into lfset. `ctx` must stay valid until lfset_*_destroy has returned and every snapshot of
  * the set is destroyed.
  */
 struct lfset_allocator {
@@ -69,7 +69,8 @@ struct lfset_allocator {
 
 /**
  * Makes the calling thread known to the library now instead of at its first operation.
- * Only for those who want the (small) cost, or a possible -ENOMEM, at a known point.
+ * Only for those who want the (small) cost, or a possible -ENOMEM, at a known point. (liburcu aborts
+ * the process when it has no memory for a reader; after this call it has it.)
  * @return 0, or -ENOMEM. Calling it again is harmless.
  */
 LFSET_API int lfset_thread_attach(void);
@@ -96,10 +97,20 @@ LFSET_API int lfset_section_leave(void);
 /**
  * Waits until everything that was retired before the call, by any thread and set, is freed.
  * Blocks while another thread is inside a section or an operation that may still use it.
- * @return 0; -EDEADLK inside a section of the calling thread; -ENOMEM when the thread could not be
+ * @return 0; -EDEADLK inside a section of the calling thread (or its own urcu_bp_read_lock); -ENOMEM when the thread could not be
  * attached.
  */
 LFSET_API int lfset_barrier(void);
+
+/**
+ * Leaves liburcu alone when the process forks. By itself the library prepares a fork with
+ * pthread_atfork, so that parent and child can go on using sets, and for liburcu that means the
+ * functions urcu_bp_before_fork, urcu_bp_call_rcu_before_fork and so on, which must not be called
+ * twice. Call this once, before the first set is created, when the program calls them itself.
+ * A fork waits for retiring and scans in progress and for liburcu's call_rcu thread: do not fork
+ * inside a section, and not while a reader is stopped inside one.
+ */
+LFSET_API void lfset_fork_leave_urcu(void);
 
 /** How the hazard-pointer domain orders a reader's publication before the reclaimer's scan. */
 enum lfset_hp_mode {

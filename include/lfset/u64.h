@@ -53,7 +53,8 @@ LFSET_API int lfset_u64_create(struct lfset_u64 **set, const struct lfset_u64_op
 /**
  * Destroys the set and frees its memory, all of it before it returns. No other thread may be using
  * the set or use it afterwards; snapshots taken from it stay valid.
- * @return 0, also for NULL. -EDEADLK: the calling thread is inside a section; nothing was
+ * @return 0, also for NULL. -EDEADLK: the calling thread is inside a section, or, RCU, inside
+ * its own urcu_bp_read_lock; nothing was
  * destroyed.
  */
 LFSET_API int lfset_u64_destroy(struct lfset_u64 *set);
@@ -80,7 +81,8 @@ LFSET_API int lfset_u64_remove(struct lfset_u64 *set, uint64_t key);
 LFSET_API int lfset_u64_contains(const struct lfset_u64 *set, uint64_t key);
 
 /**
- * Removes some key, any, and stores it in *key. Which one is unspecified and not random.
+ * Removes some key, any, and stores it in *key. Which one is unspecified and not random. Answering 0
+ * costs a snapshot of an almost empty set.
  * @return 1; 0 when the set was empty. -EINVAL: an argument is NULL. -ENOMEM: nothing changed.
  */
 LFSET_API int lfset_u64_pop(struct lfset_u64 *set, uint64_t *key);
@@ -103,7 +105,9 @@ LFSET_API int64_t lfset_u64_contains_many(const struct lfset_u64 *set, const uin
                                           size_t count, int8_t *results);
 
 /**
- * Makes room for `capacity` keys in total now, so that adding them later needs no growth.
+ * Makes room for `capacity` keys in total now, so that adding them later needs no growth (short of
+ * many keys that collide). The room is kept until reserve is called again, with less: reserve(set, 0)
+ * lets the set shrink as it likes.
  * @return 0; -EINVAL: set is NULL; -ENOMEM: no memory, or a capacity no machine has. The set's
  * contents never change.
  */

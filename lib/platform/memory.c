@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 /* From here on a block is a mapping of its own: fresh pages are zero without being touched, so that
  * creating a large slice costs its creator a system call instead of a pass over memory. */
@@ -38,9 +39,14 @@ static void *map_aligned(size_t size, size_t align)
     return raw + before;
 }
 
+static size_t page_size(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
 static size_t mapped_size(size_t size)
 {
-    return round_up(size, 4096);
+    return round_up(size, page_size());
 }
 
 static void *default_alloc(void *ctx, size_t size, size_t align)
@@ -55,7 +61,7 @@ static void *default_alloc(void *ctx, size_t size, size_t align)
         return block ? memset(block, 0, rounded) : NULL;
     }
     if (size < HUGE_PAGE) {
-        return map_aligned(mapped_size(size), 4096);
+        return map_aligned(mapped_size(size), page_size());
     }
     void *block = map_aligned(mapped_size(size), HUGE_PAGE);
     if (block) {

@@ -44,8 +44,10 @@ void lfset__account_wait(_Atomic(int64_t) *count, void (*push_on)(const void *ar
 void lfset__account_barrier(struct lfset__account *account, void (*push_on)(const void *arg))
 {
     pthread_mutex_lock(&account->barrier);
-    unsigned old = lfset__add_sc(&account->era, 1) % 2;
-    lfset__account_wait(&account->pending[old], push_on, NULL);
+    for (int counter = 0; counter < 2; counter++) {
+        unsigned old = lfset__add_sc(&account->era, 1) % 2;
+        lfset__account_wait(&account->pending[old], push_on, NULL);
+    }
     pthread_mutex_unlock(&account->barrier);
 }
 

@@ -4,9 +4,10 @@
  * What a domain has retired and not reclaimed: how much, and since which barrier.
  *
  * A barrier must wait for what was retired before it and not for what comes after. Objects retired
- * in era e count in pending[e % 2]. A barrier begins the next era and waits until the old counter
- * is 0; barriers are serialised, so meanwhile only the other counter grows. (A retire that read the
- * era just before it changed may count late in the old one: it did not come before the barrier.)
+ * in era e count in pending[e % 2]. A barrier begins the next era and waits until the old counter is
+ * 0, and does that twice; barriers are serialised. Once is not enough: a retire may read era e and
+ * stop, count in pending[e % 2] only after the barrier that ended era e has seen it empty, and
+ * return; the next barrier, which must wait for it, would look at the other counter.
  */
 #ifndef LFSET__ACCOUNT_H
 #define LFSET__ACCOUNT_H

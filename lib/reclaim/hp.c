@@ -9,10 +9,15 @@
  * back. It reads the hazards in batches of fixed size, so it needs no memory and any number of them
  * is safe. (ck 0.7.1's own ck_hp collects them into a cache of 512 and overruns it.)
  *
+ * A scan runs when the operation that retired has cleared its own hazards, one of which names what it
+ * just retired.
+ *
  * Bound. An object survives a scan only if a hazard names it. A record is scanned when it holds
- * SCAN_OBJECTS objects or SCAN_BYTES bytes more than its last scan had to leave. So with T threads
- * at most T * LFSET_HP_SLOTS objects are held back by readers, and besides them each record holds
- * less than SCAN_OBJECTS objects and SCAN_BYTES bytes plus one object.
+ * SCAN_OBJECTS objects or SCAN_BYTES bytes more than its last scan had to leave. An object is on one
+ * record only. So T threads hold back at most T * LFSET_HP_SLOTS objects that are named by hazards at
+ * the time, what scans had to leave of such objects that were let go since (at most as many per
+ * record, until its next scan), and per record less than SCAN_OBJECTS objects and SCAN_BYTES bytes
+ * plus one operation's.
  *
  * Progress. retire and scan never wait for another thread (but for a fork under way).
  */
@@ -238,13 +243,17 @@ static void scan_everything(const void *dying)
 void lfset__hp_retire(struct lfset__thread *self, struct lfset__retired *retired)
 {
     struct record *record = record_of(self);
-    size_t bytes = retired->bytes;
-    lfset__fork_lock_shared();
+    size_t bytes = retired->bytes; // a scan may free the object as soon as it is pushed
     lfset__account_retire(&lfset__hp_account, retired);
     push(record, retired);
-    lfset__fork_unlock();
     record->objects++;
     record->bytes += bytes;
+}
+
+void lfset__hp_settle(struct lfset__thread *self)
+{
+    struct record *record = record_of(self);
+    lfset__hp_clear(self);
     if (!record->scanning && (record->objects - record->left_objects >= SCAN_OBJECTS ||
                               record->bytes - record->left_bytes >= SCAN_BYTES)) {
         scan_own(record);

@@ -35,11 +35,9 @@ int lfset__rcu_init(void)
 
 void lfset__rcu_retire(struct lfset__retired *retired)
 {
-    lfset__fork_lock_shared();
     lfset__account_retire(&lfset__rcu_account, retired);
     lfset__tsan_release(&lfset__rcu_grace);
     urcu_bp_call_rcu(link_of(retired), reclaim_now);
-    lfset__fork_unlock();
 }
 
 /* Counted by ourselves rather than with urcu_bp_barrier, which waits for every user of call_rcu in
@@ -68,7 +66,6 @@ void lfset__rcu_after_fork_in_parent(void)
 
 void lfset__rcu_after_fork_in_child(void)
 {
-    lfset__account_after_fork(&lfset__rcu_account);
     urcu_bp_after_fork_child();
     urcu_bp_call_rcu_after_fork_child();
 }

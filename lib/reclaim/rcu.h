@@ -55,6 +55,21 @@ LFSET__INLINE void lfset__rcu_unlock(void)
     urcu_bp_read_unlock();
 }
 
+/** Whether the calling thread is in a read-side critical section, ours or the program's own. */
+static inline bool lfset__rcu_is_reading(void)
+{
+    return urcu_bp_read_ongoing() != 0;
+}
+
+/** Ends what a thread leaves open when it exits. liburcu may have forgotten the thread already: its
+ * destructor of thread-specific data can run before ours. */
+static inline void lfset__rcu_unlock_at_exit(void)
+{
+    if (URCU_TLS(urcu_bp_reader)) {
+        lfset__rcu_unlock();
+    }
+}
+
 LFSET__INLINE bool lfset__rcu_enter(struct lfset__guard *guard)
 {
     struct lfset__thread *self = lfset__self;

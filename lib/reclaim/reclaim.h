@@ -58,7 +58,7 @@ struct lfset__reclaim {
     /** Protects `object` in `slot` (>= 1). @return false when the walk must begin again. */
     bool (*hop)(struct lfset__guard *guard, unsigned slot, void *object, _Atomic(void *) *root,
                 void *walk_root);
-    /** Hands over an object that root no longer reaches. Never fails; may reclaim others. */
+    /** Hands over an object that root no longer reaches, with the fork lock held. Never fails. */
     void (*retire)(struct lfset__guard *guard, struct lfset__retired *retired);
 };
 
@@ -90,9 +90,9 @@ int lfset__reclaim_init(enum lfset_domain domain);
 void lfset__reclaim_drain(enum lfset_domain domain, const void *owner, _Atomic(int64_t) *pending);
 
 /**
- * retire and scan run with this held for reading, fork with it held for writing: so a child never
- * inherits an object that is counted but on no list, in the hands of a thread it does not have.
- * Nobody but fork ever waits for it.
+ * Moving root with the retiring that follows, and scans, run with this held shared, fork with it held
+ * alone: so a child never inherits an object that is counted but on no list, in the hands of a
+ * thread it does not have. Only a fork under way ever makes a thread wait for it.
  */
 void lfset__fork_lock_shared(void);
 bool lfset__fork_trylock_shared(void);

@@ -16,6 +16,7 @@ __thread struct lfset__thread *lfset__self __attribute__((tls_model("initial-exe
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t exit_key;
 static int once_error;
+static bool urcu_left_alone; // the program calls liburcu's fork functions itself
 static pthread_rwlock_t fork_lock = PTHREAD_RWLOCK_INITIALIZER;
 
 void lfset__fork_lock_shared(void)
@@ -36,44 +37,47 @@ void lfset__fork_unlock(void)
 /* liburcu first: its call_rcu thread may be waiting for a reader that is about to retire. */
 static void before_fork(void)
 {
-    lfset__rcu_before_fork();
+    if (!urcu_left_alone) {
+        lfset__rcu_before_fork();
+    }
     pthread_rwlock_wrlock(&fork_lock);
 }
 
 static void after_fork_in_parent(void)
 {
     pthread_rwlock_unlock(&fork_lock);
-    lfset__rcu_after_fork_in_parent();
+    if (!urcu_left_alone) {
+        lfset__rcu_after_fork_in_parent();
+    }
 }
 
 static void after_fork_in_child(void)
 {
     fork_lock = (pthread_rwlock_t)PTHREAD_RWLOCK_INITIALIZER; // its readers exist no more
-    lfset__rcu_after_fork_in_child();
-    lfset__hp_after_fork_in_child(lfset__self);
-}
-
-static void close_sections(struct lfset__thread *self)
-{
-    if (self->rcu_open) {
-        self->rcu_open = false;
-        lfset__rcu_unlock();
+    if (!urcu_left_alone) {
+        lfset__rcu_after_fork_in_child();
     }
-    lfset__hp_clear(self);
+    lfset__account_after_fork(&lfset__rcu_account);
+    lfset__hp_after_fork_in_child(lfset__self);
 }
 
 static void detach(struct lfset__thread *self)
 {
-    close_sections(self);
-    self->sections = 0;
     lfset__self = NULL;
     lfset__hp_thread_release(self);
 }
 
 /* Runs among the other destructors of thread-specific data. A later one that uses a set attaches
  * the thread once more, which arms this one again. */
-static void at_thread_exit(void *self)
+static void at_thread_exit(void *exiting)
 {
+    struct lfset__thread *self = exiting;
+    if (self->rcu_open) {
+        self->rcu_open = false;
+        lfset__rcu_unlock_at_exit();
+    }
+    self->sections = 0;
+    lfset__hp_clear(self);
     detach(self);
 }
 
@@ -127,7 +131,13 @@ void lfset__reclaim_drain(enum lfset_domain domain, const void *owner, _Atomic(i
 
 int lfset_thread_attach(void)
 {
+    (void)lfset__rcu_is_reading(); // makes the thread known to liburcu, too
     return lfset__thread_attach() ? 0 : -ENOMEM;
+}
+
+void lfset_fork_leave_urcu(void)
+{
+    urcu_left_alone = true;
 }
 
 int lfset_thread_detach(void)
@@ -160,9 +170,14 @@ int lfset_section_leave(void)
     if (!self || self->sections == 0) {
         return -EPERM;
     }
-    if (--self->sections == 0) {
-        close_sections(self);
+    if (--self->sections > 0) {
+        return 0;
     }
+    if (self->rcu_open) {
+        self->rcu_open = false;
+        lfset__rcu_unlock();
+    }
+    lfset__hp_settle(self);
     return 0;
 }
 
@@ -172,7 +187,7 @@ int lfset_barrier(void)
     if (!self) {
         return -ENOMEM;
     }
-    if (self->sections > 0) {
+    if (self->sections > 0 || lfset__rcu_is_reading()) {
         return -EDEADLK;
     }
     lfset__rcu_barrier();

@@ -6,6 +6,7 @@
 
 #include "platform/memory.h"
 #include "platform/random.h"
+#include "reclaim/rcu.h"
 
 _Static_assert(sizeof(struct lfset__slice) == 3 * LFSET__LINE, "a set of a few keys must be small");
 
@@ -33,7 +34,7 @@ unsigned lfset__log2_for_capacity(uint64_t capacity)
 {
     for (unsigned log2 = LFSET__LOG2_MIN; log2 <= LFSET__LOG2_MAX; log2++) {
         // Below 2^10 slots the reach is short, and only a low fill makes overfull probes unlikely.
-        uint64_t percent = log2 < 10 ? 30 : 60;
+        uint64_t percent = log2 < 7 ? 20 : log2 < 10 ? 30 : 60;
         if (capacity <= (UINT64_C(1) << log2) / 100 * percent ||
             (log2 < 7 && capacity <= (UINT64_C(1) << log2) * percent / 100)) {
             return log2;
@@ -56,6 +57,9 @@ static uint64_t inverse_of(uint64_t x)
 struct lfset__slice *lfset__slice_create(struct lfset__set *set, const struct lfset__slice *before,
                                          enum lfset__kind kind, unsigned log2, uint64_t multiplier)
 {
+    if (log2 > LFSET__LOG2_MAX) {
+        return NULL;
+    }
     struct lfset__slice shape = {
         .multiplier = multiplier,
         .inverse = inverse_of(multiplier),
@@ -65,8 +69,7 @@ struct lfset__slice *lfset__slice_create(struct lfset__set *set, const struct lf
         .reach = lfset__reach(log2),
         .set = set,
     };
-    // One bit per line offset: the first word of each line is sampled. ~0 never matches an address.
-    shape.sample = log2 < LFSET__LOG2_COUNTED - 3 ? ~UINT64_C(0) : LFSET__LINE - sizeof(uint64_t);
+    shape.sample = log2 < LFSET__LOG2_COUNTED - 3 ? 0 : UINT64_MAX / LFSET__SAMPLE + 1;
     shape.bound_limit = (uint32_t)((UINT64_C(1) << log2) / LFSET__SAMPLE * 13 / 16);
     shape.live_floor = (int32_t)((UINT64_C(1) << log2) / LFSET__SAMPLE / 8);
     if (before) {
@@ -153,7 +156,8 @@ int lfset__set_init(struct lfset__set *set, enum lfset_domain domain,
 
 int lfset__set_close(struct lfset__set *set)
 {
-    if (lfset__self && lfset__self->sections > 0) {
+    if ((lfset__self && lfset__self->sections > 0) ||
+        (set->domain == LFSET_RCU && lfset__rcu_is_reading())) {
         return -EDEADLK; // the section might hold back what we wait for
     }
     if (!lfset__thread_attach()) {
@@ -198,9 +202,9 @@ void lfset__estimate(const struct lfset__slice *slice, uint64_t *bound, uint64_t
         return;
     }
     uint64_t counts = lfset__load_rlx(&slice->counts);
-    int32_t sampled_live = (int32_t)(uint32_t)counts; // may dip below 0 while updates are under way
-    *live = sampled_live > 0 ? (uint64_t)sampled_live * LFSET__SAMPLE : 0;
-    *bound = (counts >> 32) * LFSET__SAMPLE;
+    int32_t sampled = (int32_t)(uint32_t)counts; // may dip below 0 while updates are under way
+    *live = sampled > 0 ? (uint64_t)sampled * LFSET__SAMPLE : 0;
+    *bound = ((counts - (uint64_t)(int64_t)sampled) >> 32) * LFSET__SAMPLE; // undoes the borrow
 }
 
 uint64_t lfset__estimate_live(const struct lfset__slice *root, const struct lfset__slice *next)
@@ -220,12 +224,6 @@ uint64_t lfset__estimate_live(const struct lfset__slice *root, const struct lfse
     return (uint64_t)((double)live * (double)left / (double)next->chunks) + moved;
 }
 
-static unsigned at_least_floor(struct lfset__set *set, unsigned log2)
-{
-    unsigned floor = lfset__load_rlx(&set->floor_log2);
-    return log2 > floor ? log2 : floor;
-}
-
 static uint64_t live_in(const struct lfset__slice *slice)
 {
     uint64_t bound, live;
@@ -236,32 +234,46 @@ static uint64_t live_in(const struct lfset__slice *slice)
     return live;
 }
 
-static bool is_clustered(const struct lfset__slice *slice)
+bool lfset__is_clustered(const struct lfset__slice *slice)
 {
-    return lfset__load_rlx(&slice->clustered) > (UINT32_C(1) << slice->log2) / 64;
+    return lfset__load_rlx(&slice->clustered) > (UINT64_C(1) << slice->log2) / 64;
+}
+
+/* The successor of a slice that is to hold `live` keys. Not smaller by more than 2^4: updates finish a
+ * migration in one CHUNKth of the slice's size, and in the meantime a tiny successor would overflow
+ * into a chain of others, each of which every operation must walk. */
+static unsigned log2_after(struct lfset__set *set, const struct lfset__slice *slice, uint64_t live)
+{
+    unsigned log2 = lfset__log2_for_live(live);
+    unsigned floor = lfset__load_rlx(&set->floor_log2);
+    log2 = log2 > floor ? log2 : floor;
+    return log2 + 4 > slice->log2 ? log2 : slice->log2 - 4u;
 }
 
 struct lfset__plan lfset__plan_resize(struct lfset__set *set, const struct lfset__slice *slice)
 {
     return (struct lfset__plan){
-        .log2 = at_least_floor(set, lfset__log2_for_live(live_in(slice))),
-        .multiplier = is_clustered(slice) ? lfset__set_multiplier(set) : slice->multiplier,
+        .log2 = log2_after(set, slice, live_in(slice)),
+        .multiplier = lfset__is_clustered(slice) ? lfset__set_multiplier(set) : slice->multiplier,
     };
 }
 
 /* A key found no slot within its reach. Dead words are purged if they are many; a slice that is
- * mostly free is badly hashed, and gets another multiplier once; else it must grow. */
+ * mostly free is badly hashed, and gets another multiplier once; else it must grow. A slice that is
+ * still being filled is not judged by what it holds so far: it grows. */
 struct lfset__plan lfset__plan_overfull(struct lfset__set *set, const struct lfset__slice *slice)
 {
     uint64_t live = live_in(slice), bound, ignored;
     lfset__estimate(slice, &bound, &ignored);
     struct lfset__plan plan = {
-        .log2 = at_least_floor(set, lfset__log2_for_live(live)),
+        .log2 = log2_after(set, slice, live),
         .multiplier = slice->multiplier,
     };
-    if (slice->log2 >= 9 && !slice->rehashed && bound < (UINT64_C(1) << slice->log2) * 2 / 5) {
+    bool whole = lfset__load_rlx(&set->root) == slice;
+    bool mostly_free = bound < (UINT64_C(1) << slice->log2) * 2 / 5;
+    if (whole && mostly_free && slice->log2 >= 9 && !slice->rehashed) {
         plan.multiplier = lfset__set_multiplier(set);
-    } else if (plan.log2 <= slice->log2 && live * 2 > bound) {
+    } else if (plan.log2 <= slice->log2 && (!whole || live * 2 > bound)) {
         plan.log2 = slice->log2 + 1u;
     }
     return plan;

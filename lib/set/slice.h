@@ -64,7 +64,7 @@ enum { LFSET__LOG2_MIN = 5, LFSET__LOG2_MAX = 33 };
 
 /** Slices below this are counted by looking at every word; larger ones keep sampled counters. */
 enum { LFSET__LOG2_COUNTED = 10 };
-/** One slot in so many is sampled: the first of each line. */
+/** One slot in so many is sampled. */
 enum { LFSET__SAMPLE = 8 };
 /** Words per chunk: what one update helps with. */
 enum { LFSET__CHUNK = 32 };
@@ -86,7 +86,7 @@ struct lfset__slice {
     // First line: read by every operation, written hardly ever.
     uint64_t multiplier;          /**< odd; a key's hash is key * multiplier */
     _Atomic(void *) next;         /**< successor, or NULL */
-    uint64_t sample;              /**< (address of a word & sample) == 0: the word is sampled */
+    uint64_t sample;              /**< see lfset__is_sampled; 0: no word is */
     uint8_t log2;                 /**< home slots, as a power of two */
     uint8_t shift;                /**< 64 - log2 */
     uint8_t kind;                 /**< enum lfset__kind */
@@ -144,6 +144,14 @@ LFSET__INLINE size_t lfset__slice_words(const struct lfset__slice *slice)
     return ((size_t)1 << slice->log2) + slice->reach - 1;
 }
 
+/** Whether the counters look at this word. Spread by a multiplication: keys that are multiples of a
+ * power of two lie on a lattice of slots, and a sample at regular distances would see all or none. */
+LFSET__INLINE bool lfset__is_sampled(const struct lfset__slice *slice,
+                                     const _Atomic(uint64_t) *word)
+{
+    return (uint64_t)(uintptr_t)word * UINT64_C(0x9e3779b97f4a7c15) < slice->sample;
+}
+
 LFSET__INLINE bool lfset__gated(const struct lfset__slice *slice)
 {
     return slice->kind != LFSET__RESIZE;
@@ -182,6 +190,9 @@ void lfset__estimate(const struct lfset__slice *slice, uint64_t *bound, uint64_t
 /** The same for the whole set, also in the middle of a succession. `root` and next are protected.
  */
 uint64_t lfset__estimate_live(const struct lfset__slice *root, const struct lfset__slice *next);
+
+/** Many keys are bound far from home: the multiplier is bad for them. */
+bool lfset__is_clustered(const struct lfset__slice *slice);
 
 /** The size and multiplier of the successor that a slice needs now. */
 struct lfset__plan {

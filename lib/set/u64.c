@@ -289,10 +289,12 @@ int lfset_u64_reserve(struct lfset_u64 *set, uint64_t capacity)
     if (log2 == 0 || !enter(&walk, set)) {
         return -ENOMEM;
     }
+    // The floor first: otherwise a removing thread could shrink in between what was just made.
+    uint32_t former = lfset__swap_sc(&set->base.floor_log2, log2);
     int result = lfset__reserve_in(&walk, log2);
     lfset__walk_leave(&walk);
-    if (result == 0) {
-        lfset__store_rlx(&set->base.floor_log2, log2);
+    if (result != 0) {
+        lfset__store_rlx(&set->base.floor_log2, former);
     }
     return result;
 }

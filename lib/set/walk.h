@@ -124,12 +124,6 @@ enum lfset__change {
     LFSET__KILL,      /**< LIVE to DEAD */
 };
 
-LFSET__INLINE bool lfset__is_sampled(const struct lfset__slice *slice,
-                                     const _Atomic(uint64_t) *word)
-{
-    return ((uintptr_t)word & slice->sample) == 0;
-}
-
 /* Counts one change and asks for a successor when the slice is full, clustered or almost empty.
  * Without memory for one nothing is lost: the next sampled change asks again. Only root asks: a
  * slice that is still being filled has no final counts. */
@@ -166,9 +160,9 @@ enum { LFSET__FAR = 64, LFSET__LOG2_CLUSTER = 12 };
 static __attribute__((noinline)) void lfset__count_far(struct lfset__set *set,
                                                        struct lfset__slice *slice)
 {
-    uint32_t far = lfset__add_rlx(&slice->clustered, 1) + 1;
-    if (slice->log2 >= LFSET__LOG2_CLUSTER && far > (UINT32_C(1) << slice->log2) / 64 &&
-        !slice->rehashed && lfset__load_rlx(&set->root) == slice) {
+    lfset__add_rlx(&slice->clustered, 1);
+    if (slice->log2 >= LFSET__LOG2_CLUSTER && lfset__is_clustered(slice) && !slice->rehashed &&
+        lfset__load_rlx(&set->root) == slice) {
         (void)lfset__publish_next(set, slice, lfset__plan_resize(set, slice));
     }
 }
@@ -352,16 +346,17 @@ LFSET__INLINE void lfset__advance(struct lfset__walk *walk, struct lfset__slice 
                                   struct lfset__slice *next)
 {
     void *expected = root;
-    if (!lfset__cas_sc(&walk->set->root, &expected, next)) {
-        return;
+    lfset__fork_lock_shared();
+    if (lfset__cas_sc(&walk->set->root, &expected, next)) {
+        lfset__count_succession(walk->set, next);
+        lfset__add_sc(&walk->set->retired, 1);
+        root->retired.reclaim = lfset__reclaim_slice;
+        root->retired.address = root;
+        root->retired.bytes = lfset__slice_bytes(root);
+        root->retired.owner = walk->set;
+        walk->domain->retire(&walk->guard, &root->retired);
     }
-    lfset__count_succession(walk->set, next);
-    lfset__add_sc(&walk->set->retired, 1);
-    root->retired.reclaim = lfset__reclaim_slice;
-    root->retired.address = root;
-    root->retired.bytes = lfset__slice_bytes(root);
-    root->retired.owner = walk->set;
-    walk->domain->retire(&walk->guard, &root->retired);
+    lfset__fork_unlock();
 }
 
 /**
@@ -636,43 +631,79 @@ static int lfset__gate(struct lfset__walk *walk, enum lfset__kind kind,
     }
 }
 
+/* Looks through root from where the last pop was successful. A LIVE word that is not frozen is removed on
+ * the spot; the key of a frozen one may be in the set still, elsewhere.
+ * @return 1 with a key that was removed; 0 when none was found, *moved telling whether because root
+ * moved; -ENOMEM. */
+static int lfset__pop_from(struct lfset__walk *walk, struct lfset__slice *root, uint64_t *key,
+                           bool *moved)
+{
+    size_t words = lfset__slice_words(root);
+    size_t start = (size_t)lfset__load_rlx(&root->pop_cursor);
+    for (size_t i = 0; i < words; i++) {
+        size_t at = start + i < words ? start + i : start + i - words;
+        uint64_t word = lfset__load_rlx(&root->words[at]); // the CAS decides
+        int result = 0;
+        while (result == 0 && (word & (LFSET__LIVE | LFSET__FROZEN)) == LFSET__LIVE) {
+            if (lfset__cas_sc(&root->words[at], &word, word ^ LFSET__LIVE)) {
+                *key = lfset__word_key(root, at, word);
+                if (lfset__is_sampled(root, &root->words[at])) {
+                    lfset__count_change(walk->set, root, LFSET__KILL);
+                }
+                result = 1;
+            }
+        }
+        if (result == 0 && (word & LFSET__LIVE)) {
+            *key = lfset__word_key(root, at, word);
+            result = lfset__walk_chain(walk, *key, LFSET__REMOVE);
+            *moved = lfset__walk_root(walk) != root; // the walk may have protected another
+        }
+        if (result != 0 || *moved) {
+            if (!*moved) {
+                lfset__store_rlx(&root->pop_cursor, at);
+            }
+            return result;
+        }
+    }
+    return 0;
+}
+
+/* Any key of a frozen slice that is still in the set. *any: the slice had keys at all. */
+static int lfset__pop_one_of(struct lfset__walk *walk, struct lfset__slice *frozen, uint64_t *key,
+                             bool *any)
+{
+    size_t words = lfset__slice_words(frozen);
+    int result = 0;
+    for (size_t i = 0; i < words && result == 0; i++) {
+        uint64_t word = lfset__load_rlx(&frozen->words[i]);
+        if (word & LFSET__LIVE) {
+            *any = true;
+            *key = lfset__word_key(frozen, i, word);
+            result = lfset__walk_chain(walk, *key, LFSET__REMOVE);
+        }
+    }
+    return result;
+}
+
 /** @return 1 with a key that was removed, 0 when the set was empty at one instant, -ENOMEM. */
 static int lfset__pop_in(struct lfset__walk *walk, uint64_t *key)
 {
     for (;;) {
-        struct lfset__slice *root = lfset__walk_root(walk), *frozen;
-        size_t words = lfset__slice_words(root);
-        size_t start = (size_t)lfset__load_rlx(&root->pop_cursor);
-        for (size_t i = 0; i < words && !lfset__next(root); i++) {
-            size_t at = start + i < words ? start + i : start + i - words;
-            uint64_t word = lfset__load_rlx(&root->words[at]); // the CAS decides
-            while ((word & (LFSET__LIVE | LFSET__FROZEN)) == LFSET__LIVE) {
-                if (lfset__cas_sc(&root->words[at], &word, word ^ LFSET__LIVE)) {
-                    *key = lfset__word_key(root, at, word);
-                    lfset__store_rlx(&root->pop_cursor, at);
-                    if (lfset__is_sampled(root, &root->words[at])) {
-                        lfset__count_change(walk->set, root, LFSET__KILL);
-                    }
-                    return 1;
-                }
-            }
+        bool moved = false, any = false;
+        int result = lfset__pop_from(walk, lfset__walk_root(walk), key, &moved);
+        if (result != 0) {
+            return result;
+        }
+        if (moved) {
+            continue;
         }
         // Nothing found in passing proves nothing: keys may have moved behind our back.
+        struct lfset__slice *frozen;
         int error = lfset__gate(walk, LFSET__SNAPSHOT, &frozen);
         if (error) {
             return error;
         }
-        int result = 0;
-        words = lfset__slice_words(frozen);
-        bool any = false;
-        for (size_t i = 0; i < words && result == 0; i++) {
-            uint64_t word = lfset__load_rlx(&frozen->words[i]);
-            if (word & LFSET__LIVE) {
-                any = true;
-                *key = lfset__word_key(frozen, i, word);
-                result = lfset__walk_chain(walk, *key, LFSET__REMOVE);
-            }
-        }
+        result = lfset__pop_one_of(walk, frozen, key, &any);
         lfset__slice_drop(frozen);
         if (result != 0 || !any) {
             return result;
