@@ -102,16 +102,18 @@ struct lfset__thread *lfset__hp_thread_acquire(void)
     return &record->thread;
 }
 
-/* ck_stack_push_upmc with the edge told in its midst: between the store of the link and the CAS. */
+/* ck_stack_push_upmc with the edge told in its midst: between the store of the link, the last access
+ * to the object, and the CAS. */
 static void push(struct record *record, struct lfset__retired *retired)
 {
-    struct ck_stack_entry *link = link_of(retired);
+    struct ck_stack_entry *link = link_of(retired), *head;
     lfset__hook_call(LFSET__HOOK_RMW, &record->retired);
     do {
-        link->next = ck_pr_load_ptr(&record->retired.head);
+        head = ck_pr_load_ptr(&record->retired.head);
+        link->next = head;
         ck_pr_fence_store_atomic();
         lfset__tsan_release(&record->retired);
-    } while (!ck_pr_cas_ptr(&record->retired.head, link->next, link));
+    } while (!ck_pr_cas_ptr(&record->retired.head, head, link));
 }
 
 /* Takes everything off a stack and puts it in front of `list`. */

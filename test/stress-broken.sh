@@ -1,0 +1,80 @@
+#!/bin/sh
+# The stress has power: each deliberately broken set is caught, mostly within a second, with a witness that a
+# person can read; the correct control passes; bad options are refused. $BUILD holds lfset and
+# lfset-stress.
+set -u
+. test/tap.sh
+work=$BUILD/test/stress-broken
+rm -rf "$work"
+mkdir -p "$work"
+
+stress()
+{
+    "$BUILD/lfset-stress" "$@"
+}
+
+# exits STATUS COMMAND...
+exits()
+{
+    wanted=$1
+    shift
+    "$@"
+    status=$?
+    [ $status -eq "$wanted" ] || { echo "exit status $status, not $wanted"; return 1; }
+}
+
+# operations FILE: how many a history holds
+operations()
+{
+    grep -c -v '^#' "$1"
+}
+
+# short FILE: at most ten operations
+short()
+{
+    [ -s "$1" ] && [ "$(operations "$1")" -le 10 ] || { cat "$1"; return 1; }
+}
+
+for set in broken-add broken-snapshot broken-clear; do
+    history=$work/$set
+    check "$set is caught" exits 1 stress --set $set --keys 4 --seed 1 --seconds 60 --history "$history" \
+        --json "$history.json"
+    check "$set: the round is judged a violation" exits 1 "$BUILD/lfset" check "$history"
+    check "$set: at most 10 operations show it" short "$history.witness"
+    check "$set: they are a violation by themselves" exits 1 "$BUILD/lfset" check "$history.witness"
+    check "$set: there is a page" grep -q '<svg' "$history.html"
+    check "$set: the results say so" grep -q '"verdict": "violation"' "$history.json"
+done
+
+check 'a correct set passes' exits 0 stress --set mutex --seconds 2 --seed 1 \
+    --history "$work/good" --json "$work/good.json" --report "$work/good.html"
+check 'its last round is linearizable' exits 0 "$BUILD/lfset" check "$work/good"
+check 'the results say so' grep -q '"verdict": "linearizable"' "$work/good.json"
+check 'there is a report' grep -q 'Linearizable: yes' "$work/good.html"
+check 'u64 passes' exits 0 stress --set u64 --ops 100000 --seed 1 --history "$work/u64.bin" --report \
+    "$work/u64.html" --churn-threads
+check 'a binary history is accepted' exits 0 "$BUILD/lfset" check "$work/u64.bin"
+check 'the shared counter is a clock too' exits 0 stress --keys 4 --ops 100000 --clock counter
+check 'a stopped thread does not stop the others' exits 0 stress --keys 16 --ops 400000 --stall \
+    --seed 1 --json "$work/stopped.json"
+check 'some were stopped' grep -q '"count": [1-9]' "$work/stopped.json"
+check 'but in a set under locks it does' exits 1 stress --set mutex --keys 4 --seconds 60 --stall \
+    --hang 1 --history "$work/stall"
+
+check 'an unknown set is refused' exits 2 stress --set none
+check 'an unknown option is refused' exits 2 stress --none
+check 'an argument is refused' exits 2 stress none
+check 'no threads are refused' exits 2 stress --threads 0
+check 'a negative number is refused' exits 2 stress --threads -1
+check 'no keys are refused' exits 2 stress --keys 0
+check 'trailing text is refused' exits 2 stress --ops 5x
+check 'no time is refused' exits 2 stress --seconds 0
+check 'time and operations together are refused' exits 2 stress --seconds 1 --ops 1
+check 'an unknown operation in the mix is refused' exits 2 stress --mix add=1,none=1
+check 'a mix of nothing is refused' exits 2 stress --mix add=0
+check 'a weight that is no number is refused' exits 2 stress --mix add=x
+check 'an unknown domain is refused' exits 2 stress --domain none
+check 'an unknown clock is refused' exits 2 stress --clock none
+check 'a file that cannot be written is refused' exits 2 stress --json "$work/none/file"
+check 'a stall with one thread is refused' exits 2 stress --stall --threads 1
+finish
