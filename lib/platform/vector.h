@@ -10,8 +10,8 @@
  *
  * The lanes are loads in their own right: each is an aligned 8-byte word, which x86-64 reads whole
  * and in order with the other loads, as an ordinary seq_cst load is compiled to. C has no name for
- * such an access, hence the assembly; elsewhere, under ThreadSanitizer and under the hooks it is
- * four loads.
+ * such an access, hence the assembly; elsewhere, under ThreadSanitizer, and for the schedule explorer,
+ * which shall stand between the lanes (LFSET_SCALAR), it is four loads.
  */
 #ifndef LFSET__VECTOR_H
 #define LFSET__VECTOR_H
@@ -28,7 +28,7 @@ struct lfset__lanes {
     unsigned bit2;  /**< bit 2 of the lane */
 };
 
-#if defined(__SSE2__) && !defined(LFSET__TSAN) && !defined(LFSET_HOOKS)
+#if defined(__SSE2__) && !defined(LFSET__TSAN) && !defined(LFSET_SCALAR)
 #include <emmintrin.h>
 
 LFSET__INLINE __m128 lfset__load_pair(const _Atomic(uint64_t) *words)
@@ -50,6 +50,7 @@ LFSET__INLINE struct lfset__lanes lfset__look(const _Atomic(uint64_t) *words, ui
                                               const uint32_t step, const uint32_t ignore,
                                               const uint32_t blank)
 {
+    lfset__hook_call(LFSET__HOOK_LOAD, words);
     __m128 first = lfset__load_pair(words), second = lfset__load_pair(words + 2);
     __m128i low = _mm_castps_si128(_mm_shuffle_ps(first, second, 0x88));
     __m128i high = _mm_castps_si128(_mm_shuffle_ps(first, second, 0xdd));
