@@ -9,8 +9,8 @@
  * back. It reads the hazards in batches of fixed size, so it needs no memory and any number of them
  * is safe. (ck 0.7.1's own ck_hp collects them into a cache of 512 and overruns it.)
  *
- * A scan runs when the operation that retired has cleared its own hazards, one of which names what it
- * just retired.
+ * A scan runs at the end of an operation, when it has cleared its own hazards (unless in a section), one
+ * of which names what it just retired.
  *
  * Bound. An object survives a scan only if a hazard names it. A record is scanned when it holds
  * SCAN_OBJECTS objects or SCAN_BYTES bytes more than its last scan had to leave. An object is on one
@@ -255,7 +255,9 @@ void lfset__hp_retire(struct lfset__thread *self, struct lfset__retired *retired
 void lfset__hp_settle(struct lfset__thread *self)
 {
     struct record *record = record_of(self);
-    lfset__hp_clear(self);
+    if (self->sections == 0) {
+        lfset__hp_clear(self);
+    }
     if (!record->scanning && (record->objects - record->left_objects >= SCAN_OBJECTS ||
                               record->bytes - record->left_bytes >= SCAN_BYTES)) {
         scan_own(record);

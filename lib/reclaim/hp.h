@@ -29,7 +29,7 @@ void lfset__hp_init(void);
 struct lfset__thread *lfset__hp_thread_acquire(void);
 void lfset__hp_thread_release(struct lfset__thread *self);
 void lfset__hp_retire(struct lfset__thread *self, struct lfset__retired *retired);
-/** Clears the thread's hazards, and scans what it retired when that is due. */
+/** Clears the thread's hazards, unless in a section, and scans what it retired when that is due. */
 void lfset__hp_settle(struct lfset__thread *self);
 void lfset__hp_barrier(void);
 void lfset__hp_drain(const void *owner, _Atomic(int64_t) *pending);
@@ -64,12 +64,10 @@ LFSET__INLINE bool lfset__hp_enter(struct lfset__guard *guard)
 LFSET__INLINE void lfset__hp_leave(struct lfset__guard *guard)
 {
     struct lfset__thread *self = guard->self;
-    if (lfset__likely(self->sections == 0)) {
-        if (lfset__unlikely(guard->hopped)) {
-            lfset__hp_settle(self);
-        } else {
-            lfset__store_rel(&self->hazards[0], NULL); // [hazard.publish]
-        }
+    if (lfset__unlikely(guard->hopped)) {
+        lfset__hp_settle(self);
+    } else if (lfset__likely(self->sections == 0)) {
+        lfset__store_rel(&self->hazards[0], NULL); // [hazard.publish]
     }
 }
 

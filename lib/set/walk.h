@@ -124,9 +124,26 @@ enum lfset__change {
     LFSET__KILL,      /**< LIVE to DEAD */
 };
 
-/* Counts one change and asks for a successor when the slice is full, clustered or almost empty.
- * Without memory for one nothing is lost: the next sampled change asks again. Only root asks: a
- * slice that is still being filled has no final counts. */
+/**
+ * Gives root a smaller successor when less than an eighth of it is live. Without memory for one, or when
+ * `slice` is not root any more, nothing is lost: the next sampled removal asks again.
+ */
+static void lfset__shrink_if_sparse(struct lfset__set *set, struct lfset__slice *slice)
+{
+    int32_t live = (int32_t)(uint32_t)lfset__load_rlx(&slice->counts);
+    if (slice->sample == 0 || live >= slice->live_floor ||
+        slice->log2 <= lfset__load_rlx(&set->floor_log2) || lfset__load_rlx(&set->root) != slice ||
+        lfset__next(slice)) {
+        return;
+    }
+    struct lfset__plan plan = lfset__plan_resize(set, slice);
+    if (plan.log2 < slice->log2) { // else the sample of a small slice was wrong
+        (void)lfset__publish_next(set, slice, plan);
+    }
+}
+
+/* Counts one change of a sampled word and asks for a successor when the slice is full or sparse. Only
+ * root asks: a slice that is still being filled has no final counts. */
 static __attribute__((noinline)) void
 lfset__count_change(struct lfset__set *set, struct lfset__slice *slice, enum lfset__change change)
 {
@@ -137,19 +154,11 @@ lfset__count_change(struct lfset__set *set, struct lfset__slice *slice, enum lfs
         [LFSET__KILL] = UINT64_MAX,
     };
     uint64_t counts = lfset__add_rlx(&slice->counts, delta[change]) + delta[change];
-    bool wanted = change == LFSET__KILL ? (int32_t)(uint32_t)counts < slice->live_floor
-                                        : counts >> 32 >= slice->bound_limit;
-    if (!wanted || lfset__load_rlx(&set->root) != slice || lfset__next(slice)) {
-        return;
+    if (change == LFSET__KILL) {
+        lfset__shrink_if_sparse(set, slice);
+    } else if (counts >> 32 >= slice->bound_limit && lfset__load_rlx(&set->root) == slice) {
+        (void)lfset__publish_next(set, slice, lfset__plan_resize(set, slice));
     }
-    if (change == LFSET__KILL && slice->log2 <= lfset__load_rlx(&set->floor_log2)) {
-        return; // already as small as it may be
-    }
-    struct lfset__plan plan = lfset__plan_resize(set, slice);
-    if (change == LFSET__KILL && plan.log2 >= slice->log2) {
-        return; // the sample of a small slice was wrong
-    }
-    (void)lfset__publish_next(set, slice, plan);
 }
 
 /** Displacement from which a key counts as far from home. */
@@ -415,6 +424,37 @@ static int lfset__finish_succession(struct lfset__walk *walk, struct lfset__slic
     return 0;
 }
 
+/* After a whole-set operation, which took time proportional to the capacity anyway: brings a sparse set
+ * to its size at once. Removals made while the slice was being filled did not ask for that, and updates
+ * that would may never come. A few steps only: keys that share a home may force a small slice
+ * to grow again. */
+static void lfset__settle(struct lfset__walk *walk)
+{
+    for (int round = 0; round < 8; round++) {
+        struct lfset__slice *root = lfset__walk_root(walk), *next;
+        lfset__shrink_if_sparse(walk->set, root);
+        if (!lfset__protect_next(walk, root, &next) || !next || next->log2 >= root->log2 ||
+            lfset__finish_succession(walk, root, next) != 0) {
+            return;
+        }
+    }
+}
+
+/**
+ * What every update does first: one chunk of the succession under way, if there is one. Without memory
+ * for that the update may still succeed, and the chunk is done later.
+ */
+static void lfset__help_once(struct lfset__walk *walk)
+{
+    struct lfset__slice *root, *next;
+    do {
+        root = lfset__walk_root(walk);
+    } while (!lfset__protect_next(walk, root, &next));
+    if (next) {
+        (void)lfset__help(walk, root, next);
+    }
+}
+
 /* ---- the walk ----------------------------------------------------------------------------------- */
 
 enum lfset__op { LFSET__CONTAINS, LFSET__ADD, LFSET__REMOVE };
@@ -425,20 +465,11 @@ enum lfset__op { LFSET__CONTAINS, LFSET__ADD, LFSET__REMOVE };
 static __attribute__((noinline)) int lfset__walk_chain(struct lfset__walk *walk, uint64_t key,
                                                        const enum lfset__op op)
 {
-    bool helped = op == LFSET__CONTAINS;
+    if (op != LFSET__CONTAINS) {
+        lfset__help_once(walk); // once: the operation's cost stays bounded
+    }
 restart:;
     struct lfset__slice *root = lfset__walk_root(walk), *slice = root;
-    if (!helped) {
-        struct lfset__slice *next;
-        if (!lfset__protect_next(walk, root, &next)) {
-            goto restart;
-        }
-        helped = true; // once per operation: its cost stays bounded
-        if (next) {
-            (void)lfset__help(walk, root, next); // without memory for it the operation may still do
-            goto restart;
-        }
-    }
     bool carried = false;
     unsigned slot = LFSET__SLOT_NEXT;
     for (;;) {
@@ -627,6 +658,7 @@ static int lfset__gate(struct lfset__walk *walk, enum lfset__kind kind,
         *frozen = root;
         // The operation has happened. Without memory to finish the migration, others will.
         (void)lfset__finish_succession(walk, root, next);
+        lfset__settle(walk);
         return 0;
     }
 }
@@ -655,8 +687,12 @@ static int lfset__pop_from(struct lfset__walk *walk, struct lfset__slice *root, 
         }
         if (result == 0 && (word & LFSET__LIVE)) {
             *key = lfset__word_key(root, at, word);
+            // The walk may protect another root and let go of this one: only a reference keeps a new
+            // slice from taking its place in memory, and from being taken for it.
+            lfset__slice_hold(root);
             result = lfset__walk_chain(walk, *key, LFSET__REMOVE);
-            *moved = lfset__walk_root(walk) != root; // the walk may have protected another
+            *moved = lfset__walk_root(walk) != root;
+            lfset__slice_drop(root);
         }
         if (result != 0 || *moved) {
             if (!*moved) {
@@ -688,6 +724,7 @@ static int lfset__pop_one_of(struct lfset__walk *walk, struct lfset__slice *froz
 /** @return 1 with a key that was removed, 0 when the set was empty at one instant, -ENOMEM. */
 static int lfset__pop_in(struct lfset__walk *walk, uint64_t *key)
 {
+    lfset__help_once(walk);
     for (;;) {
         bool moved = false, any = false;
         int result = lfset__pop_from(walk, lfset__walk_root(walk), key, &moved);

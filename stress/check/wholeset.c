@@ -6,16 +6,16 @@
  * one read of every key at a shared instant, a clear one write of "absent" to every key. So this is
  * the per-key greedy (perkey.c) over the merged events of all keys, and it searches only for the
  * places of the whole-set operations:
- *  - A whole-set operation that only reads takes effect as soon as the state matches its answer:
- *    that costs nothing and hinders nothing.
+ *  - A whole-set operation that only reads takes effect as soon as the state matches its
+ *    answer: that costs nothing and hinders nothing.
  *  - At the return of an operation that is not satisfied the alternatives are one toggle of its
- * key, or to let an open whole-set operation take effect now and to look again. A snapshot toggles
- *    each key that differs exactly once. If the key at hand is among them it is no alternative: the
- *    toggle is, and the snapshot can still wait. "size n" toggles as few keys as it must, and which
- *    ones is a choice. A clear lets each key that has an open usable operation absorb one before
- * it, or not, which is a choice as well: two successful adds around a clear need it. To absorb an
- * add and a remove is the same as to use both right after the clear. A drain must find what it
- *    answered, so it has no choice.
+ *    key, or to let an open whole-set operation take effect now and to look again. A snapshot
+ *    toggles each key that differs exactly once. If the key at hand is among them it is no
+ *    alternative: the toggle is, and the snapshot can still wait. "size n" toggles as few keys
+ *    as it must, and which ones is a choice. A clear lets each key that has an open usable
+ *    operation absorb one before it, or not, which is a choice as well: two successful adds
+ *    around a clear need it. To absorb an add and a remove is the same as to use both right
+ *    after the clear. A drain must find what it answered, so it has no choice.
  *  - Depth first, with a trail to undo and a memo of what failed.
  * Operations that never returned need not take effect. A pending clear or drain is one more
  * alternative for ever; a pending pop is a remove that fits every key, used where no other fits.
@@ -218,17 +218,16 @@ static bool memo_grow(struct checker_wholeset *search)
     return true;
 }
 
-/* Remembers that nothing follows from this state at this event. */
+/* Remembers that nothing follows from this state. The event need not be part of it: the operation
+ * that waits there is not used, or its deadline stands, and at no other event it is so. */
 static void memo_add(struct checker_wholeset *search, const struct choice *choice)
 {
     size_t at;
     if (search->memo_count * 2 >= search->memo_size &&
         (search->memo_count >= MEMO_MOST || !memo_grow(search)))
         return;
-    uint64_t hash[2] = {choice->hash[0], choice->hash[1]};
-    hash_fact(hash, FACT_EVENT, 0, choice->machine.event);
-    if (!memo_find(search, hash, &at)) {
-        search->memo[at] = (struct memo_slot){{hash[0], hash[1]}};
+    if (!memo_find(search, choice->hash, &at)) {
+        search->memo[at] = (struct memo_slot){{choice->hash[0], choice->hash[1]}};
         search->memo_count++;
     }
 }
@@ -236,11 +235,7 @@ static void memo_add(struct checker_wholeset *search, const struct choice *choic
 static bool is_known_failure(const struct checker_wholeset *search)
 {
     size_t at;
-    if (search->memo_count == 0)
-        return false;
-    uint64_t hash[2] = {search->hash[0], search->hash[1]};
-    hash_fact(hash, FACT_EVENT, 0, search->machine.event);
-    return memo_find(search, hash, &at);
+    return search->memo_count > 0 && memo_find(search, search->hash, &at);
 }
 
 static void push_choice(struct checker_wholeset *search, uint32_t next)

@@ -129,7 +129,7 @@ static inline uint64_t mix(uint64_t x)
 
 /* Adds a fact to the fingerprint of a state, or takes it out again. 128 bits: a false match among
  * the at most 2^22 states remembered has a probability below 2^-80. */
-enum fact { FACT_USED, FACT_PRESENT, FACT_DEADLINE, FACT_EVENT };
+enum fact { FACT_USED, FACT_PRESENT, FACT_DEADLINE };
 
 static inline void hash_fact(uint64_t hash[2], enum fact fact, uint32_t subject, uint64_t value)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Finding the witness of a violation; witness_print.c shows it. */
-#include "witness.h"
 #include "history_internal.h"
+#include "witness_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -424,6 +424,11 @@ static int latest_start(struct finder *finder, enum start_state start_state)
     return 1;
 }
 
+static bool is_read(const struct item *item)
+{
+    return !item->toggles && !item->clears;
+}
+
 /* Tries to do without the keys in kept[from..to) (those of them still kept). */
 static int drop_keys(struct finder *finder, const uint32_t *keys, size_t from, size_t to)
 {
@@ -474,7 +479,7 @@ static int reduce_reads(struct finder *finder)
         size_t count = 0;
         for (size_t i = finder->start; i < finder->count; i++) {
             const struct item *item = &finder->items[i];
-            if (!item->toggles && !item->clears && is_kept(finder, item))
+            if (is_read(item) && is_kept(finder, item))
                 reads[count++] = (uint32_t)i;
         }
         if (chunk > count)
@@ -684,6 +689,26 @@ int witness_find(struct checker *checker, const struct history *history,
     if (status != 0)
         witness_free(witness);
     return status == 0 ? 1 : status;
+}
+
+int witness__part_fails(struct checker *checker, const struct history *history,
+                        const struct witness_part *part)
+{
+    struct finder finder = {.checker = checker, .source = history};
+    int status = prepare(&finder, HISTORY_PENDING - 1);
+    if (status == 0) {
+        for (size_t i = 0; i < finder.key_count; i++) {
+            finder.kept[i] = !part->leave_key[i];
+            finder.kept_count -= part->leave_key[i];
+        }
+        for (size_t i = 0; i < finder.count; i++)
+            finder.items[i].removed = part->leave_record[i] && is_read(&finder.items[i]);
+        finder.start = part->start;
+        finder.start_state = part->any_start ? START_ANY : START_DERIVED;
+        status = window_fails(&finder);
+    }
+    discard(&finder);
+    return status;
 }
 
 void witness_free(struct witness *witness)

@@ -1,0 +1,313 @@
+# lfset: the library, its tools and its tests. `make help` lists the targets.
+#
+# Yours to set, on the command line or in the environment; never changed here, always last:
+#   CC CXX CFLAGS CXXFLAGS CPPFLAGS LDFLAGS LDLIBS
+#   PREFIX DESTDIR BINDIR LIBDIR LIBEXECDIR INCLUDEDIR MANDIR
+#   O=DIR (build there, default build)   SANITIZE=thread|address,undefined   V=1 (show commands)
+
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+
+O ?= build
+SANITIZE ?=
+B := $(O)$(if $(SANITIZE),/$(SANITIZE))
+
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+LIBDIR ?= $(PREFIX)/lib
+LIBEXECDIR ?= $(PREFIX)/libexec
+INCLUDEDIR ?= $(PREFIX)/include
+MANDIR ?= $(PREFIX)/share/man
+PKG_CONFIG ?= pkg-config
+
+# ---------------------------------------------------------------- version: include/lfset/version.h
+version_number = $(shell sed -n 's/^\#define LFSET_VERSION_$(1) *//p' include/lfset/version.h)
+MAJOR := $(call version_number,MAJOR)
+VERSION := $(MAJOR).$(call version_number,MINOR).$(call version_number,PATCH)
+
+# ---------------------------------------------------------------- packages
+pkg_cflags = $(shell $(PKG_CONFIG) --cflags $(1) 2>/dev/null)
+pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null || echo $(2))
+pkg_exists = $(shell $(PKG_CONFIG) --exists $(1) 2>/dev/null && echo yes)
+
+URCU_CFLAGS := $(call pkg_cflags,liburcu-bp)
+URCU_LIBS := $(call pkg_libs,liburcu-bp,-lurcu-bp -lurcu-common)
+JANSSON_CFLAGS := $(call pkg_cflags,jansson)
+JANSSON_LIBS := $(call pkg_libs,jansson,-ljansson)
+CRITERION_CFLAGS := $(call pkg_cflags,criterion)
+CRITERION_LIBS := $(call pkg_libs,criterion,-lcriterion)
+PEER_PACKAGES := absl_flat_hash_set liburcu-qsbr liburcu-cds
+HAVE_PEERS := $(call pkg_exists,$(PEER_PACKAGES))
+
+# libmimalloc.so replaces malloc in whoever links it: the programs may, the library must not. Debian
+# has no mimalloc.pc. A sanitizer brings its own malloc.
+ifeq ($(SANITIZE)$(findstring -fsanitize,$(CFLAGS) $(LDFLAGS)),)
+ifneq ($(findstring /,$(shell $(CC) -print-file-name=libmimalloc.so 2>/dev/null)),)
+MIMALLOC_LIBS := -lmimalloc
+endif
+endif
+
+# ---------------------------------------------------------------- flags (ours; the user's follow)
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+# gcc warns that ThreadSanitizer does not see fences; clang does not know the warning.
+quiet_tsan := $(shell $(CC) -Werror -Wno-tsan -fsyntax-only -x c /dev/null 2>/dev/null && echo -Wno-tsan)
+TSAN := -fsanitize=thread -fno-omit-frame-pointer $(quiet_tsan)
+SANITIZER := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer \
+	$(if $(findstring thread,$(SANITIZE)),$(quiet_tsan)) \
+	$(if $(findstring undefined,$(SANITIZE)),-fno-sanitize-recover=undefined))
+
+LF_CPPFLAGS := -Iinclude
+LF_CFLAGS := -std=gnu11 -O3 -g -pthread $(WARNINGS) $(SANITIZER)
+LF_CXXFLAGS := -std=c++17 -O3 -g -pthread -Wall -Wextra $(SANITIZER)
+LF_LDFLAGS := -pthread $(SANITIZER)
+
+# what a folder's files need on top
+lib_flags := -Ilib -DCK_USE_CC_BUILTINS=1 -DURCU_INLINE_SMALL_FUNCTIONS $(URCU_CFLAGS) \
+	-fvisibility=hidden -fPIC -ftls-model=initial-exec
+# liburcu 0.13 puts its readers, declared aligned to 128, behind a header of 32 bytes: its inline
+# functions would be reported at each call.
+ifneq ($(findstring undefined,$(SANITIZE)),)
+lib_flags += -fno-sanitize=alignment
+endif
+tools_flags := -Istress -Itools $(JANSSON_CFLAGS) $(if $(MIMALLOC_LIBS),-DLFSET_MIMALLOC)
+# apart from the others: another PREFIX must not rebuild everything
+dirs_flags := -DLFSET_LIBEXECDIR='"$(LIBEXECDIR)/lfset"'
+bench_flags := -Itools/bench -march=native -DURCU_INLINE_SMALL_FUNCTIONS \
+	$(call pkg_cflags,$(PEER_PACKAGES)) $(tools_flags)
+stress_flags := -Ilib -Istress $(JANSSON_CFLAGS) $(if $(MIMALLOC_LIBS),-DLFSET_MIMALLOC)
+unit_flags := -Ilib -Istress -Itest -Itest/unit $(CRITERION_CFLAGS) $(JANSSON_CFLAGS) $(URCU_CFLAGS)
+hooked_flags := -DLFSET_HOOKS
+# its urcu/urcu-bp.h stands in for the system's
+explore_flags := -DLFSET_HOOKS -DLFSET_SCALAR -Istress/explore -Istress -Ilib -DCK_USE_CC_BUILTINS=1
+
+# ---------------------------------------------------------------- sources
+lib_c := $(sort $(wildcard lib/platform/*.c lib/reclaim/*.c lib/set/*.c))
+check_c := $(sort $(wildcard stress/check/*.c))
+tools_c := $(sort $(wildcard tools/*.c))
+stress_c := $(sort $(wildcard stress/*.c))
+bench_src := $(sort $(wildcard tools/bench/*.c tools/bench/*.cc))
+explore_c := $(sort $(wildcard stress/explore/*.c))
+litmus_c := $(sort $(wildcard stress/litmus/*.c))
+unit_c := $(sort $(wildcard test/unit/test_*.c))
+unit_support_c := $(sort $(filter-out $(unit_c),$(wildcard test/unit/*.c)))
+
+objects = $(patsubst %,$(B)/$(1)/%.o,$(basename $(2)))
+lib_o := $(call objects,obj,$(lib_c))
+tsan_o := $(call objects,obj-tsan,$(lib_c))
+hooked_o := $(call objects,obj-hooked,$(lib_c))
+check_o := $(call objects,obj,$(check_c))
+tools_o := $(call objects,obj,$(tools_c))
+stress_o := $(call objects,obj-hooked,$(stress_c))
+# seam.c of the explorer includes hp.c itself
+explore_o := $(call objects,obj-explore,$(filter-out lib/reclaim/hp.c,$(lib_c)) $(explore_c))
+bench_o := $(call objects,obj,$(bench_src))
+litmus_o := $(call objects,obj,$(litmus_c))
+unit_o := $(call objects,obj,$(unit_c))
+unit_support_o := $(call objects,obj,$(unit_support_c))
+all_o := $(lib_o) $(tsan_o) $(hooked_o) $(check_o) $(tools_o) $(stress_o) $(explore_o) $(bench_o) \
+	$(litmus_o) $(unit_o) $(unit_support_o)
+
+# ---------------------------------------------------------------- products
+SO := liblfset.so
+TSAN_SO := liblfset_tsan.so
+libs := $(B)/liblfset.a $(B)/$(SO)
+tsan_libs := $(B)/liblfset_tsan.a $(B)/$(TSAN_SO)
+litmus := $(patsubst stress/litmus/%.c,$(B)/litmus/%,$(litmus_c))
+unit := $(patsubst test/unit/%.c,$(B)/test/unit/%,$(unit_c))
+tools := $(if $(tools_c),$(B)/lfset) $(if $(stress_c),$(B)/lfset-stress)
+# The explorer switches stacks by itself, which sanitizers do not follow.
+tools += $(if $(SANITIZE),,$(if $(explore_c),$(B)/lfset-explore))
+ifneq ($(if $(SANITIZE),,$(bench_src)),)
+ifneq ($(and $(HAVE_PEERS),$(MIMALLOC_LIBS)),)
+tools += $(B)/lfset-bench
+else
+bench_missing := yes
+endif
+endif
+package_files := $(patsubst lib/package/%.in,$(B)/package/%,$(wildcard lib/package/*.in))
+
+# ---------------------------------------------------------------- how commands are shown
+Q := $(if $(filter 1,$(V)),,@)
+say = @$(if $(filter 1,$(V)),:,printf '  %-7s %s\n' $(1) $(patsubst $(CURDIR)/%,%,$@))
+# -j for the recursive builds of check and demo, unless the user chose already
+jobs = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
+submake = +$(Q)$(MAKE) $(jobs)
+
+# ================================================================ building
+.PHONY: all lib tsan-lib tools unit-tests litmus-tests FORCE
+all: lib $(if $(SANITIZE),,tsan-lib) tools ## the library, its TSan twin and the tools (default)
+	$(if $(bench_missing),@echo 'lfset-bench is left out: it needs $(PEER_PACKAGES) and mimalloc (tools/packages.sh)')
+
+lib: $(libs) $(package_files) ## liblfset.a and liblfset.so
+tsan-lib: $(tsan_libs) $(package_files) ## liblfset_tsan.a and .so, for programs built with -fsanitize=thread
+tools: $(tools) ## lfset, lfset-stress, lfset-explore, lfset-bench
+unit-tests: $(unit) ## the unit tests (needs Criterion)
+litmus-tests: $(litmus) ## the litmus programs
+
+# Everything is rebuilt when a command changes: the file changes only when its text does.
+quote = '$(subst ','\'',$(1))'
+flags_text := $(CC) | $(CXX) | $(LF_CPPFLAGS) | $(CPPFLAGS) | $(LF_CFLAGS) | $(CFLAGS) \
+	| $(LF_CXXFLAGS) | $(CXXFLAGS) | $(LF_LDFLAGS) | $(LDFLAGS) | $(LDLIBS) | $(lib_flags) \
+	| $(stress_flags) | $(bench_flags) | $(unit_flags) | $(hooked_flags) | $(explore_flags) | $(TSAN) | $(MIMALLOC_LIBS)
+dirs_text := $(VERSION) $(B) $(PREFIX) $(BINDIR) $(LIBDIR) $(LIBEXECDIR) $(INCLUDEDIR) $(MANDIR)
+define stamp
+@mkdir -p $(@D)
+@printf '%s\n' $(call quote,$(1)) | cmp -s - $@ || printf '%s\n' $(call quote,$(1)) >$@
+endef
+$(B)/flags: FORCE
+	$(call stamp,$(flags_text))
+$(B)/dirs: FORCE
+	$(call stamp,$(dirs_text))
+FORCE:
+
+compile_c = $(Q)mkdir -p $(@D) && $(CC) $(LF_CPPFLAGS) $(LF_CFLAGS) $(folder_flags) $(1) $(CPPFLAGS) \
+	$(CFLAGS) -MMD -MP -c -o $@ $<
+compile_cxx = $(Q)mkdir -p $(@D) && $(CXX) $(LF_CPPFLAGS) $(LF_CXXFLAGS) $(folder_flags) $(CPPFLAGS) \
+	$(CXXFLAGS) -MMD -MP -c -o $@ $<
+link = $(Q)mkdir -p $(@D) && $(1) $(LF_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(2) $(LDLIBS)
+link_c = $(call link,$(CC) $(CFLAGS),$(1))
+link_cxx = $(call link,$(CXX) $(CXXFLAGS),$(1))
+archive = $(Q)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
+
+$(B)/obj/lib/%.o $(B)/obj-tsan/lib/%.o $(B)/obj-hooked/lib/%.o: private folder_flags = $(lib_flags)
+$(B)/obj/tools/%.o: private folder_flags = $(tools_flags) $(dirs_flags)
+$(tools_o): $(B)/dirs
+$(B)/obj/tools/bench/%.o: private folder_flags = $(bench_flags)
+$(B)/obj/stress/%.o $(B)/obj-hooked/stress/%.o: private folder_flags = $(stress_flags)
+$(B)/obj-explore/%.o: private folder_flags = $(explore_flags)
+$(B)/obj/test/unit/%.o: private folder_flags = $(unit_flags)
+
+$(B)/obj/%.o: %.c $(B)/flags
+	$(call say,CC)
+	$(call compile_c)
+$(B)/obj/%.o: %.cc $(B)/flags
+	$(call say,CXX)
+	$(call compile_cxx)
+$(B)/obj-hooked/%.o: %.c $(B)/flags
+	$(call say,CC)
+	$(call compile_c,$(hooked_flags))
+$(B)/obj-explore/%.o: %.c $(B)/flags
+	$(call say,CC)
+	$(call compile_c)
+$(B)/obj-tsan/%.o: %.c $(B)/flags
+	$(call say,CC)
+	$(call compile_c,$(TSAN))
+-include $(all_o:.o=.d)
+
+$(B)/liblfset.a: $(lib_o)
+	$(call say,AR)
+	$(archive)
+$(B)/liblfset_tsan.a: $(tsan_o)
+	$(call say,AR)
+	$(archive)
+$(B)/libcheck.a: $(check_o)
+	$(call say,AR)
+	$(archive)
+
+# A shared library must name all it needs, except that a sanitizer's functions come with the program.
+no_undefined := $(if $(findstring -fsanitize,$(SANITIZER) $(CFLAGS) $(LDFLAGS)),,-Wl,-z,defs)
+so_flags = -shared -Wl,-soname,$(notdir $(basename $(basename $@))) -Wl,--version-script=lib/lfset.map
+define link_so
+$(Q)grep -q '^LFSET_$(MAJOR) {' lib/lfset.map || { \
+	echo 'lib/lfset.map: no node LFSET_$(MAJOR), the major version of include/lfset/version.h' >&2; exit 1; }
+$(call link_c,$(so_flags) $(1) $(URCU_LIBS))
+endef
+$(B)/$(SO).$(VERSION): $(lib_o) lib/lfset.map Makefile
+	$(call say,LD)
+	$(call link_so,$(no_undefined))
+$(B)/$(TSAN_SO).$(VERSION): $(tsan_o) lib/lfset.map Makefile
+	$(call say,LD)
+	$(call link_so,$(TSAN))
+$(B)/$(SO) $(B)/$(TSAN_SO): %: %.$(VERSION)
+	$(Q)ln -sf $(<F) $@.$(MAJOR) && ln -sf $(@F).$(MAJOR) $@
+
+$(B)/lfset: $(tools_o) $(B)/libcheck.a $(B)/liblfset.a
+	$(call say,LD)
+	$(call link_c,$(JANSSON_LIBS) $(URCU_LIBS) -lm $(MIMALLOC_LIBS))
+$(B)/lfset-stress: $(stress_o) $(hooked_o) $(B)/libcheck.a
+	$(call say,LD)
+	$(call link_c,$(JANSSON_LIBS) $(URCU_LIBS) -lm $(MIMALLOC_LIBS))
+$(B)/lfset-explore: $(explore_o) $(B)/libcheck.a
+	$(call say,LD)
+	$(call link_c,-lm)
+$(B)/lfset-bench: $(bench_o) $(B)/liblfset.a
+	$(call say,LD)
+	$(call link_cxx,$(call pkg_libs,$(PEER_PACKAGES)) $(JANSSON_LIBS) $(URCU_LIBS) -lm $(MIMALLOC_LIBS))
+$(litmus): $(B)/litmus/%: $(B)/obj/stress/litmus/%.o $(B)/liblfset.a
+	$(call say,LD)
+	$(call link_c,$(URCU_LIBS))
+$(unit): $(B)/test/unit/%: $(B)/obj/test/unit/%.o $(unit_support_o) $(B)/libcheck.a $(B)/liblfset.a
+	$(call say,LD)
+	$(call link_c,$(CRITERION_LIBS) $(JANSSON_LIBS) $(URCU_LIBS) -lm)
+
+# ================================================================ installing
+# The CMake package finds its files from where it lies, so that an installed tree can be moved.
+cmake_dir := $(LIBDIR)/cmake/lfset
+from_cmake = $(shell realpath -m --relative-to=$(cmake_dir) $(1))
+$(B)/package/%: lib/package/%.in $(B)/dirs
+	$(call say,GEN)
+	$(Q)mkdir -p $(@D) && sed -e 's|@BUILD@|$(B)|g' -e 's|@VERSION@|$(VERSION)|g' \
+		-e 's|@MAJOR@|$(MAJOR)|g' -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@BINDIR@|$(BINDIR)|g' \
+		-e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@LIBEXECDIR@|$(LIBEXECDIR)|g' \
+		-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g' -e 's|@MANDIR@|$(MANDIR)|g' \
+		-e 's|@REL_LIBDIR@|$(call from_cmake,$(LIBDIR))|g' \
+		-e 's|@REL_INCLUDEDIR@|$(call from_cmake,$(INCLUDEDIR))|g' $< >$@
+
+.PHONY: install uninstall
+install: all ## what lib/package/manifest.in lists, below PREFIX (DESTDIR is put before)
+	$(Q)DESTDIR='$(DESTDIR)' sh lib/package/install.sh install $(B)/package/manifest
+uninstall: $(B)/package/manifest ## removes what install put there
+	$(Q)DESTDIR='$(DESTDIR)' sh lib/package/install.sh uninstall $(B)/package/manifest
+
+# ================================================================ using and testing
+STRESS_SECONDS ?= 60
+TSAN_SECONDS ?= 30
+.PHONY: demo check tsan stress bench packages
+packages: ## installs the missing Debian packages (as root), or says which
+	$(Q)sh tools/packages.sh
+
+# Both begin with the packages and then start make anew, which looks for them again.
+demo: ## uniq on ten million lines, the headline benchmark, the stress with its verdict; a minute
+	$(Q)sh tools/packages.sh
+	$(submake) all
+	$(Q)BUILD=$(B) sh tools/demo.sh
+
+check: ## every test
+	$(Q)sh tools/packages.sh
+	$(submake) all unit-tests litmus-tests
+	$(submake) SANITIZE=thread tools litmus-tests
+	$(submake) SANITIZE=address,undefined tools unit-tests
+	+$(Q)MAKE='$(MAKE)' BUILD=$(B) CC='$(CC)' sh test/run.sh
+
+tsan: ## the stress under ThreadSanitizer, both domains (TSAN_SECONDS)
+	$(submake) SANITIZE=thread tools
+	$(Q)BUILD=$(O)/thread sh test/stress.sh $(TSAN_SECONDS)
+
+stress: ## a longer stress of every set and domain (STRESS_SECONDS each)
+	$(submake) tools
+	$(Q)BUILD=$(B) sh test/stress.sh $(STRESS_SECONDS)
+
+bench: ## the benchmark (BENCH_FLAGS are handed to lfset bench)
+	$(submake) tools
+	$(Q)$(B)/lfset bench $(BENCH_FLAGS)
+
+# ================================================================ housekeeping
+CLANG_FORMAT ?= clang-format
+formatted = $(shell find include lib stress test tools -name '*.[ch]' -o -name '*.cc')
+.PHONY: format format-check clean distclean help
+format: ## lays out the C and C++ files by .clang-format
+	$(Q)$(CLANG_FORMAT) -i $(formatted)
+format-check: ## fails when make format would change a file
+	$(Q)$(CLANG_FORMAT) --dry-run -Werror $(formatted)
+
+clean: ## removes objects, libraries and programs of this build
+	$(Q)rm -rf $(addprefix $(B)/,obj obj-tsan obj-hooked obj-explore package litmus test lfset lfset-stress \
+		lfset-explore lfset-bench libcheck.a liblfset*)
+distclean: ## removes the build directory with all that is in it
+	$(Q)if [ -f $(B)/flags ]; then rm -rf $(B); fi
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | sort | \
+		while IFS='|' read -r target text; do printf '  %-14s %s\n' "$$target" "$$text"; done

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: MIT
+#include "explore/plan.h"
+
+#include <string.h>
+
+#include "explore/random.h"
+
+static const char *const op_names[PLAN_OP_KINDS] = {
+    "add",         "remove",        "contains", "pop",    "snapshot", "drain",
+    "clear",       "size",          "is_empty", "each",   "reserve",  "add_many",
+    "remove_many", "contains_many", "stats",    "detach", "barrier"};
+
+/** What the set is like before the threads start: see the functions of these names. */
+enum shape { TINY, OVERFULL, CHAIN, COUNTED, REHASH };
+
+struct scenario {
+    const char *name, *about;
+    enum shape shape;
+    bool enomem, stop;
+    uint8_t weight[PLAN_OP_KINDS]; /**< how likely each operation is, out of their sum */
+};
+
+// clang-format off
+#define KEYS [PLAN_ADD] = 6, [PLAN_REMOVE] = 6, [PLAN_CONTAINS] = 6
+#define WHOLE [PLAN_POP] = 3, [PLAN_SNAPSHOT] = 3, [PLAN_DRAIN] = 2, [PLAN_CLEAR] = 2,             \
+    [PLAN_SIZE] = 2, [PLAN_IS_EMPTY] = 2, [PLAN_EACH] = 2, [PLAN_RESERVE] = 1
+#define MANY [PLAN_ADD_MANY] = 1, [PLAN_REMOVE_MANY] = 1, [PLAN_CONTAINS_MANY] = 1, [PLAN_STATS] = 1
+
+static const struct scenario scenarios[] = {
+    {"keys", "add, remove, contains in a roomy slice", TINY, .weight = {KEYS}},
+    {"overfull", "keys that share a home which has no room", OVERFULL, .weight = {KEYS}},
+    {"chain", "a large slice succeeded by small ones that overflow in turn", CHAIN,
+     .weight = {KEYS, [PLAN_SNAPSHOT] = 1, [PLAN_EACH] = 1, [PLAN_POP] = 1}},
+    {"gate", "snapshot, size, is_empty among keys", OVERFULL,
+     .weight = {KEYS, [PLAN_SNAPSHOT] = 5, [PLAN_SIZE] = 2, [PLAN_IS_EMPTY] = 2}},
+    {"clear", "clear and drain among keys", OVERFULL,
+     .weight = {KEYS, [PLAN_CLEAR] = 4, [PLAN_DRAIN] = 4}},
+    {"pop", "pop, is_empty, clear among keys", OVERFULL,
+     .weight = {[PLAN_ADD] = 6, [PLAN_REMOVE] = 3, [PLAN_CONTAINS] = 3, [PLAN_POP] = 8,
+                [PLAN_IS_EMPTY] = 2, [PLAN_CLEAR] = 1}},
+    {"many", "batches, iteration, reserve", OVERFULL,
+     .weight = {KEYS, [PLAN_EACH] = 5, [PLAN_RESERVE] = 3, [PLAN_ADD_MANY] = 4,
+                [PLAN_REMOVE_MANY] = 4, [PLAN_CONTAINS_MANY] = 4, [PLAN_STATS] = 2,
+                [PLAN_SNAPSHOT] = 1}},
+    {"count", "a counted slice at the edge of growing or shrinking", COUNTED,
+     .weight = {KEYS, [PLAN_SNAPSHOT] = 1, [PLAN_RESERVE] = 1, [PLAN_POP] = 2}},
+    {"rehash", "a home overfull in a slice that is mostly free", REHASH,
+     .weight = {KEYS, [PLAN_SNAPSHOT] = 1, [PLAN_EACH] = 1}},
+    {"threads", "detach and barrier between operations", OVERFULL,
+     .weight = {KEYS, [PLAN_SNAPSHOT] = 3, [PLAN_CLEAR] = 2, [PLAN_DETACH] = 4,
+                [PLAN_BARRIER] = 2}},
+    {"mix", "everything", OVERFULL, .weight = {KEYS, WHOLE, MANY}},
+    {"enomem", "as mix, and allocations fail", OVERFULL, .enomem = true,
+     .weight = {KEYS, WHOLE, MANY}},
+    {"stop", "as mix, and a thread stops for ever", OVERFULL, .stop = true,
+     .weight = {KEYS, WHOLE}},
+};
+// clang-format on
+enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };
+
+static const struct scenario *find(const char *name)
+{
+    for (unsigned i = 0; i < SCENARIOS; i++) {
+        if (strcmp(scenarios[i].name, name) == 0) {
+            return &scenarios[i];
+        }
+    }
+    return NULL;
+}
+
+bool plan_scenario_exists(const char *name)
+{
+    return strcmp(name, "all") == 0 || find(name);
+}
+
+void plan_print_scenarios(FILE *file)
+{
+    for (unsigned i = 0; i < SCENARIOS; i++) {
+        fprintf(file, "  %-9s %s\n", scenarios[i].name, scenarios[i].about);
+    }
+    fprintf(file, "  %-9s %s\n", "all", "one of these, drawn with the plan");
+}
+
+const char *plan_op_name(enum plan_op_kind kind)
+{
+    return op_names[kind];
+}
+
+static struct plan_op draw_op(const struct scenario *scenario, unsigned keys, uint64_t *random)
+{
+    uint32_t sum = 0;
+    for (unsigned i = 0; i < PLAN_OP_KINDS; i++) {
+        sum += scenario->weight[i];
+    }
+    uint32_t at = random_below(random, sum);
+    uint8_t kind = 0;
+    while (at >= scenario->weight[kind]) {
+        at -= scenario->weight[kind++];
+    }
+    return (struct plan_op){.kind = kind,
+                            .key = (uint8_t)random_below(random, keys),
+                            .count = (uint8_t)(1 + random_below(random, keys))};
+}
+
+/* Hashes of a home, given as a fraction of all homes so that it stays together in larger slices,
+ * differ in their low bits. */
+static uint64_t hash_at(unsigned log2, uint32_t home, uint32_t low)
+{
+    return (uint64_t)home << (64 - log2) | low;
+}
+
+static void prefill(struct plan *plan, uint64_t hash, bool live)
+{
+    if (plan->prefills < PLAN_PREFILL) {
+        plan->prefill[plan->prefills++] = (struct plan_prefill){hash, live};
+    }
+}
+
+/* Some of the hot keys are there from the start, or were. */
+static void prefill_keys(struct plan *plan, uint64_t *random)
+{
+    for (unsigned i = 0; i < plan->keys; i++) {
+        uint32_t what = random_below(random, 4);
+        if (what < 2) {
+            prefill(plan, plan->key_hash[i], what == 0);
+        }
+    }
+}
+
+static void prefill_anywhere(struct plan *plan, unsigned log2, unsigned count, uint32_t live_in_8,
+                             uint64_t *random)
+{
+    for (unsigned i = 0; i < count; i++) {
+        prefill(plan, hash_at(log2, random_below(random, 1u << log2), 1000 + i),
+                random_below(random, 8) < live_in_8);
+    }
+}
+
+static void shape_tiny(struct plan *plan, uint64_t *random)
+{
+    bool shared = random_below(random, 2);
+    for (unsigned i = 0; i < plan->keys; i++) {
+        plan->key_hash[i] = hash_at(5, shared ? 7 : 5 + 2 * i, i);
+    }
+    prefill_keys(plan, random);
+    prefill_anywhere(plan, 5, random_below(random, 6), 4, random);
+}
+
+/* The hot keys' home is taken, or almost, by keys that are present, absent or both; so is perhaps
+ * the next one, which the purged successor will overflow into. */
+static void shape_overfull(struct plan *plan, uint64_t *random)
+{
+    unsigned log2 = random_below(random, 4) == 0 ? 6 : 5, reach = 1u << (log2 - 3);
+    plan->capacity = log2 == 6 ? 15 : 0;
+    plan->lower_floor = log2 == 6 && random_below(random, 2);
+    uint32_t home = random_below(random, 1u << log2);
+    uint32_t spread = random_below(random, 3) ? 0 : 1 + random_below(random, 2);
+    uint32_t fill =
+        random_below(random, 3) ? reach - 1 + random_below(random, 3) : random_below(random, reach);
+    uint32_t live_in_8 = random_below(random, 9);
+    for (unsigned i = 0; i < plan->keys; i++) {
+        uint32_t at = home + (spread ? random_below(random, spread + 1) : 0);
+        plan->key_hash[i] = hash_at(log2, at & ((1u << log2) - 1), i);
+    }
+    bool keys_first = random_below(random, 2);
+    if (keys_first) {
+        prefill_keys(plan, random);
+    }
+    for (unsigned i = 0; i < fill; i++) {
+        prefill(plan, hash_at(log2, home, 100 + i), random_below(random, 8) < live_in_8);
+    }
+    if (!keys_first) {
+        prefill_keys(plan, random);
+    }
+    prefill_anywhere(plan, log2, random_below(random, 3) * 4, random_below(random, 9), random);
+}
+
+/* The hot keys' home is full in a slice of several chunks, mostly of keys that were removed. The
+ * successor is small, so that the keys that were not, together with the hot ones, are too many for
+ * their home in it, and perhaps in the one after it. */
+static void shape_chain(struct plan *plan, uint64_t *random)
+{
+    unsigned log2 = 7 + random_below(random, 2), reach = 1u << (log2 - 3);
+    plan->keys = 2 + random_below(random, PLAN_KEYS - 1);
+    plan->capacity = log2 == 7 ? 30 : 70;
+    plan->lower_floor = true;
+    uint32_t home = random_below(random, 1u << log2), live = random_below(random, 10);
+    for (unsigned i = 0; i < plan->keys; i++) {
+        plan->key_hash[i] = hash_at(log2, home, i);
+    }
+    prefill_keys(plan, random);
+    for (unsigned i = 0; i < reach; i++) {
+        prefill(plan, hash_at(log2, home, 100 + i), random_below(random, reach) < live);
+    }
+}
+
+/* 128 slots: one word in 8, about, is sampled; 13 of them bound ask for growth, less than 2 live for
+ * a shrink. Which are sampled depends on where the slice lies, so the hot keys are many and apart. */
+static void shape_counted(struct plan *plan, uint64_t *random)
+{
+    plan->capacity = 30;
+    plan->lower_floor = random_below(random, 4) > 0;
+    bool sparse = random_below(random, 2);
+    plan->keys = PLAN_KEYS;
+    for (unsigned i = 0; i < plan->keys; i++) {
+        plan->key_hash[i] = hash_at(7, random_below(random, 128), i);
+    }
+    prefill_keys(plan, random);
+    prefill_anywhere(plan, 7, sparse ? 8 + random_below(random, 12) : 85 + random_below(random, 25),
+                     sparse ? 1 : 4, random);
+}
+
+/* 512 slots, reach 64. */
+static void shape_rehash(struct plan *plan, uint64_t *random)
+{
+    plan->capacity = 100;
+    plan->lower_floor = random_below(random, 2);
+    uint32_t home = random_below(random, 512), live_in_8 = random_below(random, 9);
+    for (unsigned i = 0; i < plan->keys; i++) {
+        plan->key_hash[i] = hash_at(9, home, i);
+    }
+    prefill_keys(plan, random);
+    uint32_t fill = 58 + random_below(random, 7);
+    for (unsigned i = 0; i < fill; i++) {
+        prefill(plan, hash_at(9, home, 100 + i), random_below(random, 8) < live_in_8);
+    }
+}
+
+void plan_make(struct plan *plan, const char *name, int domain, unsigned threads, unsigned ops,
+               uint64_t seed)
+{
+    uint64_t random = random_start(seed, 2);
+    const struct scenario *scenario = find(name);
+    if (!scenario) {
+        scenario = &scenarios[random_below(&random, SCENARIOS)];
+    }
+    *plan = (struct plan){.seed = seed, .scenario = scenario->name};
+    plan->domain =
+        domain >= 0 ? (enum lfset_domain)domain : (random_below(&random, 2) ? LFSET_HP : LFSET_RCU);
+    plan->threads = threads ? threads : 2 + random_below(&random, 3);
+    plan->keys = 1 + random_below(&random, 4);
+    switch (scenario->shape) {
+    case TINY:
+        shape_tiny(plan, &random);
+        break;
+    case OVERFULL:
+        shape_overfull(plan, &random);
+        break;
+    case CHAIN:
+        shape_chain(plan, &random);
+        break;
+    case COUNTED:
+        shape_counted(plan, &random);
+        break;
+    case REHASH:
+        shape_rehash(plan, &random);
+        break;
+    }
+    unsigned longest = ops ? ops : 1 + random_below(&random, plan->threads > 2 ? 3 : 5);
+    bool barrier = false;
+    for (unsigned t = 0; t < plan->threads; t++) {
+        plan->ops[t] = ops ? ops : 1 + random_below(&random, longest);
+        plan->attached[t] = random_below(&random, 4) > 0;
+        plan->section[t] = scenario->weight[PLAN_DETACH] == 0 && random_below(&random, 5) == 0;
+        bool barrier_here = false;
+        for (unsigned i = 0; i < plan->ops[t]; i++) {
+            struct plan_op op = draw_op(scenario, plan->keys, &random);
+            // a second one would block the only thread of the operating system, on a mutex
+            if (op.kind == PLAN_BARRIER && barrier && !barrier_here) {
+                op.kind = PLAN_CONTAINS;
+            }
+            barrier_here = barrier_here || op.kind == PLAN_BARRIER;
+            plan->op[t][i] = op;
+        }
+        barrier = barrier || barrier_here;
+    }
+    plan->warms = random_below(&random, 2) ? random_below(&random, 4) : 0;
+    for (unsigned i = 0; i < plan->warms; i++) {
+        plan->warm[i] = draw_op(scenario, plan->keys, &random);
+    }
+    plan->late = random_below(&random, 2);
+    plan->scan = random_below(&random, 4) > 0;
+    plan->final_snapshot = random_below(&random, 16) == 0;
+    plan->reuse = random_below(&random, 4) == 0;
+    plan->enomem = scenario->enomem ? 1 + random_below(&random, 4) : 0;
+    plan->stop = scenario->stop;
+}
+
+void plan_print_op(const struct plan_op *op, FILE *file)
+{
+    fputs(op_names[op->kind], file);
+    if (op->kind <= PLAN_CONTAINS) {
+        fprintf(file, " k%u", op->key);
+    } else if (op->kind >= PLAN_ADD_MANY && op->kind <= PLAN_CONTAINS_MANY) {
+        fprintf(file, " k%u+%u", op->key, op->count);
+    }
+}
+
+void plan_print(const struct plan *plan, FILE *file)
+{
+    fprintf(file, "plan: scenario %s, %s, %llu capacity%s, %u hot keys, %u prefilled",
+            plan->scenario, plan->domain == LFSET_HP ? "HP" : "RCU",
+            (unsigned long long)plan->capacity, plan->lower_floor ? " (given up)" : "", plan->keys,
+            plan->prefills);
+    unsigned live = 0;
+    for (unsigned i = 0; i < plan->prefills; i++) {
+        live += plan->prefill[i].live;
+    }
+    fprintf(file, " (%u live)%s%s%s\n", live, plan->scan ? ", scans at every retire" : "",
+            plan->reuse ? ", memory is reused" : "", plan->late ? ", snapshots read late" : "");
+    if (plan->warms) {
+        fputs("  before:", file);
+        for (unsigned i = 0; i < plan->warms; i++) {
+            fputs(i ? "; " : " ", file);
+            plan_print_op(&plan->warm[i], file);
+        }
+        fputc('\n', file);
+    }
+    for (unsigned t = 0; t < plan->threads; t++) {
+        fprintf(file, "  T%u%s%s:", t, plan->attached[t] ? "" : " (new)",
+                plan->section[t] ? " (in a section)" : "");
+        for (unsigned i = 0; i < plan->ops[t]; i++) {
+            fputs(i ? "; " : " ", file);
+            plan_print_op(&plan->op[t][i], file);
+        }
+        fputc('\n', file);
+    }
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+#include "reclaim/hp.c"
+
+#include "explore/seam.h"
+#include "reclaim/rcu.h"
+
+static void reset_account(struct lfset__account *account)
+{
+    account->objects = account->bytes = 0;
+    account->pending[0] = account->pending[1] = 0;
+    account->era = 0;
+    account->barrier = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+}
+
+void seam_reset(void)
+{
+    for (struct lfset__thread *t = records; t; t = t->next) {
+        struct record *record = record_of(t);
+        struct lfset__thread *next = t->next;
+        *record = (struct record){.thread.next = next};
+        ck_stack_init(&record->retired);
+    }
+    reset_account(&lfset__hp_account);
+    reset_account(&lfset__rcu_account);
+}
+
+void seam_scan_at_next_retire(struct lfset__thread *thread)
+{
+    struct record *record = record_of(thread);
+    record->left_objects = record->objects + 1 - SCAN_OBJECTS; // wraps; only the difference is used
+}
+
+void seam_scan_everything(void)
+{
+    scan_everything(NULL);
+}

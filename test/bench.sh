@@ -1,0 +1,105 @@
+#!/bin/sh
+# A tiny run of lfset bench: every scenario with every peer, each of whose sets must hold at the end
+# what was added to it (else the program fails), and a JSON file with all that was asked for. No figure
+# is judged.
+set -u
+. test/tap.sh
+lfset=$BUILD/lfset
+work=$BUILD/test/bench
+rm -rf "$work"
+mkdir -p "$work"
+
+if [ ! -x "$BUILD/lfset-bench" ]; then
+    skip 'lfset bench' 'its peers are not installed'
+    finish
+fi
+
+check '--list' has "$("$lfset" bench --list)" '^  absl-256 '
+scenarios=$("$lfset" bench --list | sed -n '/^Scen/,/^Peers/s/^  \([a-z0-9-]*\) .*/\1/p' | sort | tr '\n' ' ')
+peers=$("$lfset" bench --list | sed -n '/^Peers/,$s/^  \([a-z0-9_-]*\) .*/\1/p' | sort | tr '\n' ' ')
+
+run()
+{
+    "$lfset" bench --keys 1000,1e4 --rounds 2 --seconds 0.02 --json "$work/all.json" >"$work/table" 2>"$work/progress"
+}
+check 'all scenarios and peers run, and hold what they should' run || cat "$work/progress"
+
+# judge FILE PROGRAM: runs the Perl program on the decoded JSON, $all; it dies when it is not content
+judge()
+{
+    perl -MJSON::PP -e 'local $/; open my $file, "<", $ARGV[0] or die $!;
+        our $all = decode_json(<$file>); eval $ARGV[1]; die $@ if $@' "$1" "$2"
+}
+check 'valid JSON with every cell' judge "$work/all.json" '
+    my %seen;
+    $seen{$_->{scenario}}{$_->{keys}}++ for @{$all->{cells}};
+    join(" ", sort keys %seen) . " " eq "'"$scenarios"'" or die "scenarios: " . join(" ", sort keys %seen);
+    for my $scenario (keys %seen) {
+        join(" ", sort { $a <=> $b } keys %{$seen{$scenario}}) eq "1000 10000" or die "keys of $scenario"
+    }'
+check 'every peer in every cell, verified, with every round' judge "$work/all.json" '
+    for my $cell (@{$all->{cells}}) {
+        my @once = grep { !$_->{again} } @{$cell->{results}};
+        my $names = join(" ", sort map { $_->{peer} } @once) . " ";
+        $names eq "'"$peers"'" or die "peers of $cell->{scenario}: $names";
+        @{$cell->{results}} == @once + 1 or die "no pair of the same";
+        for my $result (@{$cell->{results}}) {
+            $result->{verified} && @{$result->{rounds}} == 2 && @{$result->{waited}} == 2 && $result->{min} > 0 &&
+                $result->{min} <= $result->{median} && $result->{median} <= $result->{max}
+                or die "$cell->{scenario} $result->{peer}";
+            $cell->{scenario} ne "grow" || $result->{latency_ns}{max} >= $result->{latency_ns}{p50}
+                or die "latency of $result->{peer}"
+        }
+        $cell->{best_peer} or die "no best peer"
+    }'
+check 'the machine, the settings and the command' judge "$work/all.json" '
+    $all->{machine}{$_} or die $_ for "processor", "kernel", "compiler of the benchmark", "lfset";
+    $all->{settings}{rounds} == 2 && $all->{settings}{seconds} == 0.02 or die "settings";
+    $all->{command} =~ /--keys 1000,1e4 --rounds 2/ or die $all->{command};
+    $all->{relative_to_best_peer}{"lfset-hp"}{geometric_mean} > 0 or die "no geometric mean"'
+check 'the table names every peer' has "$(cat "$work/table")" '^lfset-rcu-section '
+check 'and the command' has "$(cat "$work/table")" '^measured by: .*--json'
+
+one_thread()
+{
+    "$lfset" bench --scenario mixed --keys 2000 --threads 1,3 --peers lfset-rcu --rounds 1 --seconds 0.02 \
+        --json "$work/one.json" >"$work/table" 2>&1 || { cat "$work/table"; return 1; }
+    judge "$work/one.json" '
+        join(" ", map { $_->{threads} } @{$all->{cells}}) eq "1 3" or die "threads";
+        defined $all->{cells}[0]{best_peer} and die "a best peer, without any"'
+}
+check 'numbers of threads; one set alone' one_thread
+
+memory()
+{
+    "$lfset" bench --scenario grow --keys 1e5 --peers lfset-hp --rounds 1 --seconds 0.02 \
+        --json "$work/grow.json" >"$work/table" 2>&1 || { cat "$work/table"; return 1; }
+    judge "$work/grow.json" '
+        my $bytes = $all->{cells}[0]{results}[0]{bytes_per_key};
+        $bytes->{rest} > 0 && $bytes->{peak} >= $bytes->{rest} && $bytes->{own_account} > 8 or die "bytes"'
+}
+check 'bytes per key' memory
+
+# usage_error TEXT ARGUMENT...
+usage_error()
+{
+    text=$1
+    shift
+    errors=$("$lfset" bench "$@" 2>&1)
+    [ $? -eq 2 ] && has "$errors" "$text"
+}
+check 'an unknown scenario is refused' usage_error "there is no 'x'" --scenario read,x
+check 'an unknown peer is refused' usage_error "there is no 'x'" --peers x
+check 'no keys are refused' usage_error "keys: '0'" --keys 0
+check 'a broken number is refused' usage_error "rounds: '1x'" --rounds 1x
+check 'a fraction of threads is refused' usage_error "threads: '1.5'" --threads 1.5
+check 'an argument is refused' usage_error "unexpected argument 'x'" x
+
+unwritable()
+{
+    "$lfset" bench --scenario read --keys 1000 --peers lfset-hp --rounds 1 --seconds 0.01 \
+        --json "$work/none/file" >"$work/table" 2>"$work/errors"
+    [ $? -eq 1 ] && has "$(cat "$work/errors")" 'none/file: cannot write'
+}
+check 'a file that cannot be written is told' unwritable
+finish

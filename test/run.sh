@@ -1,0 +1,115 @@
+#!/bin/sh
+# Runs every test of the build in $BUILD and of its sanitized twins below it; prints a line for each
+# test program and, last, "N passed, N failed".
+#
+# A test program prints TAP (Criterion's and the shell tests do), or only exits: 0 passed,
+# 77 skipped, else failed.
+set -u
+cd "$(dirname "$0")/.." || exit
+CC=${CC-cc}
+MAKE=${MAKE-make}
+export BUILD CC MAKE
+logs=$BUILD/test/logs
+limit=600 # seconds: a hanging test fails
+passed=0
+failed=0
+skipped=0
+mkdir -p "$logs"
+
+# count LOG PATTERN
+count()
+{
+    grep -c -e "$2" "$1"
+}
+
+# run NAME COMMAND...
+run()
+{
+    name=$1
+    shift
+    log=$logs/$(echo "$name" | tr ' /,' '---').log
+    start=$(date +%s)
+    timeout -k 30 "$limit" "$@" >"$log" 2>&1 </dev/null
+    status=$?
+    seconds=$(($(date +%s) - start))
+
+    bad=$(count "$log" '^not ok ')
+    skips=$(count "$log" '^ok .*# SKIP')
+    good=$(($(count "$log" '^ok ') - skips))
+    if [ $((good + bad + skips)) -eq 0 ]; then
+        case $status in
+        0) good=1 ;;
+        77) skips=1 ;;
+        *) bad=1 ;;
+        esac
+    elif [ $status -ne 0 ] && [ "$bad" -eq 0 ]; then
+        bad=1 # died between two tests, or after the last
+    fi
+
+    verdict=ok
+    [ "$bad" -eq 0 ] || verdict=FAILED
+    [ "$((good + bad))" -gt 0 ] || verdict=skipped
+    printf '%-8s %-34s %4d passed, %d failed, %d skipped (%d s)\n' \
+        "$verdict" "$name" "$good" "$bad" "$skips" "$seconds" | sed 's/, 0 skipped//'
+    if [ "$bad" -ne 0 ]; then
+        echo "         exit status $status; from $log:"
+        if grep -q '^not ok ' "$log"; then
+            grep -A 12 '^not ok ' "$log" | head -n 80
+        else
+            tail -n 30 "$log"
+        fi | sed 's/^/         | /'
+    fi
+    passed=$((passed + good))
+    failed=$((failed + bad))
+    skipped=$((skipped + skips))
+}
+
+# run_each NAME DIRECTORY SOURCES [ARGUMENT...]: the program in the directory of each of the sources
+run_each()
+{
+    kind=$1
+    directory=$2
+    sources=$3
+    shift 3
+    for source in $sources; do
+        program=$(basename "$source" .c)
+        run "$kind $program" "$directory/$program" "$@"
+    done
+}
+
+# stress NAME BUILD-DIRECTORY ARGUMENT...
+stress()
+{
+    kind=$1
+    lfset=$2/lfset
+    shift 2
+    run "$kind" "$lfset" stress --set u64 --seed 1 --history "$logs/$kind.history" "$@"
+}
+
+run format make format-check
+run headers sh test/header/run.sh
+run abi sh test/abi.sh
+run_each unit "$BUILD/test/unit" 'test/unit/test_*.c' --tap
+run_each unit-asan "$BUILD/address,undefined/test/unit" 'test/unit/test_*.c' --tap
+run_each litmus "$BUILD/litmus" 'stress/litmus/*.c'
+run_each litmus-tsan "$BUILD/thread/litmus" 'stress/litmus/*.c'
+for domain in rcu hp; do
+    run "explore-$domain" "$BUILD/lfset-explore" --domain $domain --runs 500000 --quiet
+    stress stress-$domain "$BUILD" --domain $domain --seconds 15
+    stress stress-$domain-stall "$BUILD" --domain $domain --seconds 5 --stall --churn-threads
+    stress stress-$domain-tsan "$BUILD/thread" --domain $domain --seconds 10
+    stress stress-$domain-asan "$BUILD/address,undefined" --domain $domain --seconds 5
+done
+for script in test/*.sh; do
+    case $script in
+    test/run.sh | test/tap.sh | test/stress.sh | test/abi.sh | test/readme.sh) ;;
+    *) run "$(basename "$script" .sh)" sh "$script" ;;
+    esac
+done
+run readme sh test/readme.sh
+run install sh test/install/run.sh
+
+closing="$passed passed, $failed failed"
+[ "$skipped" -eq 0 ] || closing="$closing, $skipped skipped"
+echo "$closing"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: MIT
+// lfset-bench: lfset beside other sets, in turns, on the same keys.
+#include <argp.h>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <stdexcept>
+#include <unistd.h>
+
+#include <lfset/lfset.h>
+
+#include "report.h"
+#include "run.h"
+
+namespace
+{
+
+constexpr uint64_t KEYS_MAX = uint64_t(1) << 31;
+constexpr unsigned THREADS_MAX = 256;
+
+std::vector<peer> peers;
+
+struct options {
+    struct settings settings;
+    std::string json;
+    std::string bytes_of;
+    bool headline = false;
+};
+
+enum { OPTION_HEADLINE = 256, OPTION_JSON, OPTION_SEED, OPTION_LIST, OPTION_BYTES_OF };
+
+const argp_option descriptions[] = {
+    {"headline", OPTION_HEADLINE, nullptr, 0,
+     "Only what matters most, in about 20 seconds: 10^6 keys, 4 scenarios, 3 rounds", 0},
+    {"scenario", 's', "NAME,...", 0, "Scenarios, by name (--list)", 0},
+    {"keys", 'k', "N,...", 0, "Keys present; twice as many are in use (1000000, or 1e6)", 0},
+    {"threads", 't', "N,...", 0, "Threads at a time (default: 2, or the processors if fewer)", 0},
+    {"peers", 'p', "NAME,...", 0, "Sets to compare (--list)", 0},
+    {"rounds", 'r', "N", 0, "Rounds, each with one slice of every peer (default 5)", 0},
+    {"seconds", 'S', "S", 0, "Length of a slice (default 0.15)", 0},
+    {"json", OPTION_JSON, "FILE", 0, "Write everything that was found to FILE", 0},
+    {"seed", OPTION_SEED, "N", 0, "Make other keys and operations (default 1)", 0},
+    {"list", OPTION_LIST, nullptr, 0, "List scenarios and peers", 0},
+    {"bytes-of", OPTION_BYTES_OF, "PEER", OPTION_HIDDEN, nullptr, 0},
+    {},
+};
+
+const char documentation[] =
+    "Compares lfset with other concurrent sets of 64-bit integers.\v"
+    "All sets of one size are filled first; then each scenario runs in rounds, in which every set "
+    "has a slice of time in turn, on the same keys and operations. The first one has two turns in "
+    "each round: what it differs from itself is noise. Afterwards every set is checked to hold "
+    "exactly what was added to it. Without options the whole table is measured, which takes "
+    "several "
+    "minutes.\n\nExit status: 0, or 1 when a set failed or was wrong, or 2 when an option was.";
+
+std::vector<std::string> split(const char *text)
+{
+    std::vector<std::string> parts(1);
+    for (; *text; text++)
+        if (*text == ',')
+            parts.emplace_back();
+        else
+            parts.back() += *text;
+    return parts;
+}
+
+double number(argp_state *state, const char *what, const std::string &text, double min, double max)
+{
+    char *end;
+    double value = strtod(text.c_str(), &end);
+    if (text.empty() || *end || !(value >= min && value <= max))
+        argp_error(state, "%s: '%s' is not a number from %g to %g", what, text.c_str(), min, max);
+    return value;
+}
+
+uint64_t whole(argp_state *state, const char *what, const std::string &text, uint64_t min,
+               uint64_t max)
+{
+    double value = number(state, what, text, static_cast<double>(min), static_cast<double>(max));
+    if (value != static_cast<double>(static_cast<uint64_t>(value)))
+        argp_error(state, "%s: '%s' is not a whole number", what, text.c_str());
+    return static_cast<uint64_t>(value);
+}
+
+template <class Named>
+const Named *named(argp_state *state, const char *what, const std::vector<Named> &list,
+                   const std::string &name)
+{
+    for (const Named &item : list)
+        if (item.name == name)
+            return &item;
+    argp_error(state, "%s: there is no '%s'; --list tells what there is", what, name.c_str());
+    abort(); // argp_error does not return
+}
+
+void list_all()
+{
+    printf("Scenarios (a set with N keys, drawn from 2N):\n");
+    for (const scenario &scenario : scenarios)
+        printf("  %-20s%s\n", scenario.name, scenario.about);
+    printf("Peers:\n");
+    for (const peer &peer : peers)
+        printf("  %-20s%s\n", peer.name, peer.about);
+}
+
+error_t parse(int key, char *argument, argp_state *state)
+{
+    options &options = *static_cast<struct options *>(state->input);
+    struct settings &settings = options.settings;
+    switch (key) {
+    case OPTION_HEADLINE:
+        options.headline = true;
+        return 0;
+    case 's':
+        for (const std::string &name : split(argument))
+            settings.scenarios.push_back(named(state, "scenario", scenarios, name));
+        return 0;
+    case 'k':
+        for (const std::string &text : split(argument))
+            settings.keys.push_back(whole(state, "keys", text, 1, KEYS_MAX));
+        return 0;
+    case 't':
+        for (const std::string &text : split(argument))
+            settings.threads.push_back(
+                static_cast<unsigned>(whole(state, "threads", text, 1, THREADS_MAX)));
+        return 0;
+    case 'p':
+        for (const std::string &name : split(argument))
+            settings.peers.push_back(named(state, "peers", peers, name));
+        return 0;
+    case 'r':
+        settings.rounds = static_cast<unsigned>(whole(state, "rounds", argument, 1, 1000));
+        return 0;
+    case 'S':
+        settings.seconds = number(state, "seconds", argument, 0.001, 3600);
+        return 0;
+    case OPTION_JSON:
+        options.json = argument;
+        return 0;
+    case OPTION_SEED:
+        settings.seed = whole(state, "seed", argument, 0, uint64_t(1) << 53);
+        return 0;
+    case OPTION_LIST:
+        list_all();
+        exit(0);
+    case OPTION_BYTES_OF:
+        options.bytes_of = argument;
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "unexpected argument '%s'", argument);
+        return EINVAL;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+template <class Named>
+std::vector<const Named *> pick(const std::vector<Named> &list, std::vector<std::string> names)
+{
+    std::vector<const Named *> picked;
+    for (const Named &item : list)
+        if (std::find(names.begin(), names.end(), item.name) != names.end())
+            picked.push_back(&item);
+    return picked;
+}
+
+void fill_in(options &options)
+{
+    struct settings &settings = options.settings;
+    if (options.headline) {
+        settings.rounds = std::min(settings.rounds, 3u);
+        if (settings.keys.empty())
+            settings.keys = {1000000};
+        if (settings.scenarios.empty())
+            settings.scenarios = pick(scenarios, {"read", "mostly-read", "mixed", "churn"});
+        if (settings.peers.empty())
+            settings.peers = pick(peers, {"lfset-hp", "lfset-rcu-section", "cds_lfht-qsbr",
+                                          "absl-mutex", "absl-256"});
+    }
+    if (settings.keys.empty())
+        settings.keys = {10000, 1000000, 10000000};
+    if (settings.scenarios.empty())
+        for (const scenario &scenario : scenarios)
+            settings.scenarios.push_back(&scenario);
+    if (settings.peers.empty())
+        for (const peer &peer : peers)
+            settings.peers.push_back(&peer);
+    if (settings.threads.empty())
+        settings.threads = {
+            static_cast<unsigned>(std::max(1l, std::min(2l, sysconf(_SC_NPROCESSORS_ONLN))))};
+}
+
+std::string joined(int argc, char **argv)
+{
+    std::string line;
+    for (int i = 0; i < argc; i++)
+        line += std::string(i ? " " : "") + argv[i];
+    return line;
+}
+
+} // namespace
+
+int main(int argc, char **argv)
+{
+    for (const std::vector<peer> *some : {&peers_lfset, &peers_urcu, &peers_absl})
+        peers.insert(peers.end(), some->begin(), some->end());
+
+    static const std::string version = std::string("lfset-bench ") + lfset_version();
+    argp_program_version = version.c_str();
+    argp_err_exit_status = 2;
+
+    options options;
+    const argp parser = {descriptions, parse, nullptr, documentation, nullptr, nullptr, nullptr};
+    argp_parse(&parser, argc, argv, 0, nullptr, &options);
+    fill_in(options);
+
+    try {
+        for (const peer &peer : peers)
+            if (peer.name == options.bytes_of)
+                return print_bytes(peer, options.settings.keys.front(), options.settings.seed);
+
+        std::vector<cell> cells = run_all(options.settings);
+        report_table(options.settings, cells);
+        std::string command = joined(argc, argv);
+        printf("\nmeasured by: %s\n", command.c_str());
+        if (!options.json.empty() &&
+            report_json(options.json.c_str(), command, options.settings, cells) != 0)
+            return 1;
+    } catch (const std::exception &error) {
+        fprintf(stderr, "lfset-bench: %s\n", error.what());
+        return 1;
+    }
+    return 0;
+}

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: MIT
+// What the benchmark compares, and the loops it is measured with. A peer is a class whose objects
+// are one thread's handle to a set:
+//
+//     struct some_peer {
+//         static void *create();
+//         static void destroy(void *set);
+//         static uint64_t size(void *set);
+//         static uint64_t bytes(void *set);   its own account of its memory; 0: it keeps none
+//         explicit some_peer(void *set);      the thread arrives; the destructor: it leaves
+//         int contains(uint64_t key);         1 or 0, like add and remove; negative: a failure
+//         int add(uint64_t key);
+//         int remove(uint64_t key);
+//         int contains_batch(const uint64_t *keys);  BATCH keys at once: how many are present
+//         void chunk_begin(), chunk_end();    around each CHUNK operations
+//     };
+//
+// peer_of<some_peer> instantiates the loops for it, so that nothing stands between loop and set.
+#ifndef LFSET_BENCH_PEER_H
+#define LFSET_BENCH_PEER_H
+
+#include <algorithm>
+#include <atomic>
+#include <ctime>
+
+#include "workload.h"
+
+#if defined(__x86_64__)
+#include <x86intrin.h>
+#endif
+
+inline uint64_t now_ns()
+{
+    timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return static_cast<uint64_t>(now.tv_sec) * 1000000000u + static_cast<uint64_t>(now.tv_nsec);
+}
+
+// A cheap clock for single operations, in units that run.cc calibrates; reading it waits for the
+// operations before it to end.
+inline uint64_t now_ticks()
+{
+#if defined(__x86_64__)
+    _mm_lfence();
+    return __rdtsc();
+#else
+    return now_ns();
+#endif
+}
+
+// What one thread has to do in one slice, and what became of it.
+struct work {
+    enum task { READ, MIX, BATCH_READ, FILL, FILL_STAMPED, CENSUS } task;
+
+    // READ, MIX, BATCH_READ: until warm is set without measuring, then until stop is set.
+    const struct stream *stream = nullptr;
+    size_t key_at = 0;  // where in the stream the last slice ended
+    size_t kind_at = 0; // likewise
+    const std::atomic<bool> *warm = nullptr;
+    const std::atomic<bool> *stop = nullptr;
+
+    // FILL, FILL_STAMPED: add keys[0 .. count-1]. CENSUS: look them up.
+    const uint64_t *keys = nullptr;
+    size_t count = 0;
+    uint32_t *ticks = nullptr; // FILL_STAMPED: how long each took
+
+    uint64_t operations = 0;
+    uint64_t nanoseconds = 0;
+    uint64_t present = 0; // keys found
+    int64_t net = 0;      // keys added less keys removed
+    uint64_t sum = 0;     // of the keys added less those removed, or found: tells which they were
+    int failure = 0;      // negative when any operation failed
+    uint64_t waited = 0;  // nanoseconds, of its whole life, that the thread waited for a processor
+    uint64_t lived = 0;   // nanoseconds
+};
+
+struct peer {
+    const char *name;
+    const char *about;
+    bool ours;   // lfset, as opposed to what it is compared with
+    bool single; // not for several threads: a ceiling, left out of the comparison
+    void *(*create)();
+    void (*destroy)(void *set);
+    uint64_t (*size)(void *set);
+    uint64_t (*bytes)(void *set);
+    void (*run)(void *set, work *work);
+};
+
+// The peers of one source file each.
+extern const std::vector<peer> peers_lfset, peers_urcu, peers_absl;
+
+namespace loops
+{
+
+template <class Step> void repeat(work *work, Step step)
+{
+    const uint64_t *keys = work->stream->keys.data();
+    const uint8_t *kinds = work->stream->kinds.data();
+    const size_t key_end = work->stream->keys.size(), kind_end = work->stream->kinds.size();
+    size_t key_at = work->key_at, kind_at = work->kind_at;
+
+    for (const std::atomic<bool> *until : {work->warm, work->stop}) {
+        uint64_t operations = 0, start = now_ns();
+        do { // once at least, however late the thread comes
+            step(keys + key_at, kinds + kind_at);
+            key_at = key_at + CHUNK == key_end ? 0 : key_at + CHUNK;
+            kind_at = kind_at + CHUNK == kind_end ? 0 : kind_at + CHUNK;
+            operations += CHUNK;
+        } while (!until->load(std::memory_order_relaxed));
+        work->operations = operations;
+        work->nanoseconds = now_ns() - start;
+    }
+    work->key_at = key_at;
+    work->kind_at = kind_at;
+}
+
+// The tally of a slice, in registers while it runs.
+struct tally {
+    uint64_t present = 0, sum = 0;
+    int64_t net = 0;
+    int failure = 0;
+
+    void found(int result)
+    {
+        present += static_cast<uint64_t>(result);
+        failure |= result;
+    }
+    void added(uint64_t key, int result)
+    {
+        net += result;
+        sum += key & -static_cast<uint64_t>(result);
+        failure |= result;
+    }
+    void removed(uint64_t key, int result)
+    {
+        net -= result;
+        sum -= key & -static_cast<uint64_t>(result);
+        failure |= result;
+    }
+    void store(work *work) const
+    {
+        work->present += present;
+        work->net += net;
+        work->sum += sum;
+        work->failure = failure;
+    }
+};
+
+template <class Peer> void read(Peer &peer, work *work)
+{
+    tally tally;
+    repeat(work, [&](const uint64_t *keys, const uint8_t *) {
+        peer.chunk_begin();
+        for (size_t i = 0; i < CHUNK; i++)
+            tally.found(peer.contains(keys[i]));
+        peer.chunk_end();
+    });
+    tally.store(work);
+}
+
+template <class Peer> void batch(Peer &peer, work *work)
+{
+    tally tally;
+    repeat(work, [&](const uint64_t *keys, const uint8_t *) {
+        peer.chunk_begin();
+        for (size_t i = 0; i < CHUNK; i += BATCH)
+            tally.found(peer.contains_batch(keys + i));
+        peer.chunk_end();
+    });
+    tally.store(work);
+}
+
+template <class Peer> void mix(Peer &peer, work *work)
+{
+    tally tally;
+    repeat(work, [&](const uint64_t *keys, const uint8_t *kinds) {
+        peer.chunk_begin();
+        for (size_t i = 0; i < CHUNK; i++) {
+            uint64_t key = keys[i];
+            switch (kinds[i]) {
+            case CONTAINS:
+                tally.found(peer.contains(key));
+                break;
+            case ADD:
+                tally.added(key, peer.add(key));
+                break;
+            default:
+                tally.removed(key, peer.remove(key));
+            }
+        }
+        peer.chunk_end();
+    });
+    tally.store(work);
+}
+
+template <class Peer, class Operation> void once(Peer &peer, work *work, Operation operation)
+{
+    uint64_t start = now_ns();
+    for (size_t from = 0; from < work->count; from += CHUNK) {
+        size_t to = std::min(from + CHUNK, work->count);
+        peer.chunk_begin();
+        for (size_t i = from; i < to; i++)
+            operation(i, work->keys[i]);
+        peer.chunk_end();
+    }
+    work->operations = work->count;
+    work->nanoseconds = now_ns() - start;
+}
+
+template <class Peer> void fill(Peer &peer, work *work)
+{
+    tally tally;
+    once(peer, work, [&](size_t, uint64_t key) { tally.added(key, peer.add(key)); });
+    tally.store(work);
+}
+
+template <class Peer> void fill_stamped(Peer &peer, work *work)
+{
+    tally tally;
+    once(peer, work, [&](size_t i, uint64_t key) {
+        uint64_t start = now_ticks();
+        int result = peer.add(key);
+        work->ticks[i] = static_cast<uint32_t>(std::min<uint64_t>(now_ticks() - start, UINT32_MAX));
+        tally.added(key, result);
+    });
+    tally.store(work);
+}
+
+template <class Peer> void census(Peer &peer, work *work)
+{
+    tally tally;
+    once(peer, work, [&](size_t, uint64_t key) { tally.added(key, peer.contains(key)); });
+    tally.store(work);
+}
+
+template <class Peer> void run(void *set, work *work)
+{
+    Peer peer(set);
+    switch (work->task) {
+    case work::READ:
+        return read(peer, work);
+    case work::MIX:
+        return mix(peer, work);
+    case work::BATCH_READ:
+        return batch(peer, work);
+    case work::FILL:
+        return fill(peer, work);
+    case work::FILL_STAMPED:
+        return fill_stamped(peer, work);
+    case work::CENSUS:
+        return census(peer, work);
+    }
+}
+
+} // namespace loops
+
+template <class Peer>
+peer peer_of(const char *name, const char *about, bool ours = false, bool single = false)
+{
+    return {name,          about,      ours,        single,          Peer::create,
+            Peer::destroy, Peer::size, Peer::bytes, loops::run<Peer>};
+}
+
+#endif

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: MIT
+#include "report.h"
+
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <jansson.h>
+
+#include "machine.h"
+
+namespace
+{
+
+double median(std::vector<double> values)
+{
+    std::sort(values.begin(), values.end());
+    size_t half = values.size() / 2;
+    return values.size() % 2 ? values[half] : (values[half - 1] + values[half]) / 2;
+}
+
+double geometric_mean(const std::vector<double> &values)
+{
+    double logs = 0;
+    for (double value : values)
+        logs += std::log(value);
+    return std::exp(logs / static_cast<double>(values.size()));
+}
+
+double median_of(const std::vector<latency> &rounds, double latency::*field)
+{
+    std::vector<double> values;
+    for (const latency &round : rounds)
+        values.push_back(round.*field);
+    return median(values);
+}
+
+// Round by round, so that a fast or slow phase of the machine meets both.
+double ratio(const result &result, const struct result &base)
+{
+    std::vector<double> ratios;
+    for (size_t i = 0; i < result.rates.size(); i++)
+        ratios.push_back(result.rates[i] / base.rates[i]);
+    return median(ratios);
+}
+
+// The fastest peer that is not ours, or NULL.
+const result *best_peer(const cell &cell)
+{
+    const result *best = nullptr;
+    for (const result &result : cell.results)
+        if (!result.peer->ours && !result.peer->single && !result.again &&
+            (!best || median(result.rates) > median(best->rates)))
+            best = &result;
+    return best;
+}
+
+// How much the first contender differs from itself.
+double noise(const cell &cell)
+{
+    return std::fabs(ratio(cell.results.back(), cell.results.front()) - 1);
+}
+
+// How much of its time the cell's threads waited for a processor: what others on the machine took.
+double waited(const cell &cell)
+{
+    std::vector<double> all;
+    for (const result &result : cell.results)
+        all.insert(all.end(), result.waits.begin(), result.waits.end());
+    return median(all);
+}
+
+bool compared(const result &result)
+{
+    return result.peer->ours && !result.again;
+}
+
+struct mean {
+    std::string name;
+    double value;
+    double worst;
+    size_t cells;
+};
+
+// For each of ours, over all cells: its speed relative to the best peer of each cell.
+std::vector<mean> means(const std::vector<cell> &cells)
+{
+    std::vector<mean> list;
+    for (size_t i = 0; i < cells.front().results.size(); i++) {
+        const result &first = cells.front().results[i];
+        std::vector<double> ratios;
+        for (const cell &cell : cells)
+            if (const result *best = best_peer(cell))
+                ratios.push_back(ratio(cell.results[i], *best));
+        if (compared(first) && !ratios.empty())
+            list.push_back({first.name(), geometric_mean(ratios),
+                            *std::min_element(ratios.begin(), ratios.end()), ratios.size()});
+    }
+    return list;
+}
+
+constexpr int NAME_WIDTH = 24, CELL_WIDTH = 14;
+
+void print_rates(const std::vector<const cell *> &row)
+{
+    printf("\n%s keys, %u thread%s: Mops/s, median of %zu rounds, +- half the range\n",
+           std::to_string(row[0]->keys).c_str(), row[0]->threads, row[0]->threads > 1 ? "s" : "",
+           row[0]->results[0].rates.size());
+    printf("%-*s", NAME_WIDTH, "");
+    for (const cell *cell : row)
+        printf("%*s", CELL_WIDTH, cell->scenario->name);
+    printf("\n");
+
+    size_t contenders = row[0]->results.size();
+    for (size_t i = 0; i < contenders; i++) {
+        printf("%-*s", NAME_WIDTH, row[0]->results[i].name().c_str());
+        for (const cell *cell : row) {
+            const std::vector<double> &rates = cell->results[i].rates;
+            auto range = std::minmax_element(rates.begin(), rates.end());
+            double middle = median(rates);
+            printf("%*.1f +-%2.0f %%", CELL_WIDTH - 7, middle * 1e-6,
+                   50 * (*range.second - *range.first) / middle);
+        }
+        printf("\n");
+    }
+    for (size_t i = 0; i < contenders; i++) {
+        if (!compared(row[0]->results[i]) || !best_peer(*row[0]))
+            continue;
+        printf("%-*s", NAME_WIDTH, (row[0]->results[i].name() + " / best").c_str());
+        for (const cell *cell : row)
+            printf("%*.2fx", CELL_WIDTH - 1, ratio(cell->results[i], *best_peer(*cell)));
+        printf("\n");
+    }
+    if (best_peer(*row[0])) {
+        printf("%-*s", NAME_WIDTH, "best peer");
+        for (const cell *cell : row)
+            printf("%*s", CELL_WIDTH, best_peer(*cell)->peer->name);
+        printf("\n");
+    }
+    printf("%-*s", NAME_WIDTH, "noise (again / first)");
+    for (const cell *cell : row)
+        printf("%*.0f %%", CELL_WIDTH - 2, 100 * noise(*cell));
+    printf("\n%-*s", NAME_WIDTH, "waited for a processor");
+    for (const cell *cell : row)
+        printf("%*.0f %%", CELL_WIDTH - 2, 100 * waited(*cell));
+    printf("\n");
+}
+
+void print_growth(const cell &cell)
+{
+    printf("\ngrowth to %s keys, %u thread%s: ns of a single add, medians of %zu rounds\n",
+           std::to_string(cell.keys).c_str(), cell.threads, cell.threads > 1 ? "s" : "",
+           cell.results[0].rates.size());
+    printf("%-*s%8s%8s%8s%8s%9s%9s%12s%12s\n", NAME_WIDTH, "", "Mops/s", "p50", "p99", "p99.9",
+           "p99.99", "max ms", "B/key rest", "B/key peak");
+    for (const result &result : cell.results) {
+        printf("%-*s%8.1f%8.0f%8.0f%8.0f%9.0f%9.2f%12.1f%12.1f", NAME_WIDTH, result.name().c_str(),
+               median(result.rates) * 1e-6, median_of(result.latencies, &latency::p50),
+               median_of(result.latencies, &latency::p99),
+               median_of(result.latencies, &latency::p999),
+               median_of(result.latencies, &latency::p9999),
+               median_of(result.latencies, &latency::max) * 1e-6, result.bytes_rest,
+               result.bytes_peak);
+        if (result.bytes_own > 0)
+            printf("  (%.1f by its own account)", result.bytes_own);
+        printf("\n");
+    }
+    printf("noise %.0f %%, waited for a processor %.0f %%\n", 100 * noise(cell),
+           100 * waited(cell));
+}
+
+json_t *json_numbers(const std::vector<double> &values)
+{
+    json_t *list = json_array();
+    for (double value : values)
+        json_array_append_new(list, json_real(value));
+    return list;
+}
+
+json_t *json_result(const cell &cell, const result &result)
+{
+    auto range = std::minmax_element(result.rates.begin(), result.rates.end());
+    json_t *object =
+        json_pack("{s:s, s:b, s:i, s:b, s:f, s:f, s:f, s:o, s:o}", "peer", result.peer->name,
+                  "again", result.again, "threads", static_cast<int>(result.threads), "verified", 1,
+                  "median", median(result.rates), "min", *range.first, "max", *range.second,
+                  "rounds", json_numbers(result.rates), "waited", json_numbers(result.waits));
+    const struct result *best = best_peer(cell);
+    if (best && compared(result))
+        json_object_set_new(object, "ratio_to_best_peer", json_real(ratio(result, *best)));
+    if (!result.latencies.empty())
+        json_object_set_new(object, "latency_ns",
+                            json_pack("{s:f, s:f, s:f, s:f, s:f}", "p50",
+                                      median_of(result.latencies, &latency::p50), "p99",
+                                      median_of(result.latencies, &latency::p99), "p99.9",
+                                      median_of(result.latencies, &latency::p999), "p99.99",
+                                      median_of(result.latencies, &latency::p9999), "max",
+                                      median_of(result.latencies, &latency::max)));
+    if (result.bytes_peak > 0)
+        json_object_set_new(
+            object, "bytes_per_key",
+            json_pack("{s:f, s:f}", "rest", result.bytes_rest, "peak", result.bytes_peak));
+    if (result.bytes_own > 0)
+        json_object_set_new(json_object_get(object, "bytes_per_key"), "own_account",
+                            json_real(result.bytes_own));
+    return object;
+}
+
+json_t *json_cell(const cell &cell)
+{
+    json_t *results = json_array();
+    for (const result &result : cell.results)
+        json_array_append_new(results, json_result(cell, result));
+    json_t *object =
+        json_pack("{s:s, s:I, s:i, s:f, s:f, s:o}", "scenario", cell.scenario->name, "keys",
+                  static_cast<json_int_t>(cell.keys), "threads", static_cast<int>(cell.threads),
+                  "noise", noise(cell), "waited", waited(cell), "results", results);
+    if (const result *best = best_peer(cell))
+        json_object_set_new(object, "best_peer", json_string(best->peer->name));
+    return object;
+}
+
+json_t *json_machine()
+{
+    json_t *object = json_object();
+    for (const auto &fact : machine_facts())
+        json_object_set_new(object, fact.first.c_str(), json_string(fact.second.c_str()));
+    return object;
+}
+
+} // namespace
+
+void report_table(const settings &settings, const std::vector<cell> &cells)
+{
+    for (const auto &fact : machine_facts())
+        printf("%s: %s\n", fact.first.c_str(), fact.second.c_str());
+
+    for (unsigned threads : settings.threads)
+        for (uint64_t keys : settings.keys) {
+            std::vector<const cell *> row;
+            for (const cell &cell : cells)
+                if (cell.threads == threads && cell.keys == keys &&
+                    cell.scenario->shape != shape::GROW)
+                    row.push_back(&cell);
+            if (!row.empty())
+                print_rates(row);
+        }
+    for (const cell &cell : cells)
+        if (cell.scenario->shape == shape::GROW)
+            print_growth(cell);
+
+    std::vector<mean> list = means(cells);
+    if (!list.empty())
+        printf("\nrelative to the best peer of each cell (not the single-threaded one), growth "
+               "included:\n");
+    for (const mean &mean : list)
+        printf("%-*s geometric mean %.2fx, worst %.2fx, of %zu cells\n", NAME_WIDTH,
+               mean.name.c_str(), mean.value, mean.worst, mean.cells);
+}
+
+int report_json(const char *path, const std::string &command, const settings &settings,
+                const std::vector<cell> &cells)
+{
+    json_t *results = json_array(), *summary = json_object();
+    for (const cell &cell : cells)
+        json_array_append_new(results, json_cell(cell));
+    for (const mean &mean : means(cells))
+        json_object_set_new(
+            summary, mean.name.c_str(),
+            json_pack("{s:f, s:f}", "geometric_mean", mean.value, "worst", mean.worst));
+    json_t *root =
+        json_pack("{s:s, s:o, s:{s:i, s:f, s:I}, s:o, s:o}", "command", command.c_str(), "machine",
+                  json_machine(), "settings", "rounds", static_cast<int>(settings.rounds),
+                  "seconds", settings.seconds, "seed", static_cast<json_int_t>(settings.seed),
+                  "cells", results, "relative_to_best_peer", summary);
+    int status = json_dump_file(root, path, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+    if (status != 0)
+        fprintf(stderr, "lfset-bench: %s: cannot write: %s\n", path, strerror(errno));
+    json_decref(root);
+    return status;
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+// What the benchmark found, for people and for programs.
+#ifndef LFSET_BENCH_REPORT_H
+#define LFSET_BENCH_REPORT_H
+
+#include "run.h"
+
+void report_table(const settings &settings, const std::vector<cell> &cells);
+// Returns 0, or -1 with a message printed when the file cannot be written.
+int report_json(const char *path, const std::string &command, const settings &settings,
+                const std::vector<cell> &cells);
+
+#endif
