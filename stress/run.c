@@ -331,7 +331,8 @@ static int read_state(struct crew *crew)
     uint64_t *room = record_answer_room(&reader->log, crew->key_count);
     if (!room)
         return -ENOMEM;
-    memcpy(room, crew->keys, crew->key_count * sizeof(*room));
+    if (crew->key_count > 0)
+        memcpy(room, crew->keys, crew->key_count * sizeof(*room));
     record_answer_end(&reader->log, r, crew->key_count);
     return 0;
 }

@@ -258,9 +258,10 @@ struct lfset__plan lfset__plan_resize(struct lfset__set *set, const struct lfset
     };
 }
 
-/* A key found no slot within its reach. Dead words are purged if they are many; a slice that is
- * mostly free is badly hashed, and gets another multiplier once; else it must grow. A slice that is
- * still being filled is not judged by what it holds so far: it grows. */
+/* A key found no slot within its reach. A slice of some size that is not nearly full is badly hashed: it
+ * gets another multiplier, and room by what is live. In others dead words are purged if they are many;
+ * else the slice must grow. One that is still being filled is not judged by what it holds so far, but
+ * it was made with room to spare, so it is badly hashed, too. */
 struct lfset__plan lfset__plan_overfull(struct lfset__set *set, const struct lfset__slice *slice)
 {
     uint64_t live = live_in(slice), bound, ignored;
@@ -270,9 +271,11 @@ struct lfset__plan lfset__plan_overfull(struct lfset__set *set, const struct lfs
         .multiplier = slice->multiplier,
     };
     bool whole = lfset__load_rlx(&set->root) == slice;
-    bool mostly_free = bound < (UINT64_C(1) << slice->log2) * 2 / 5;
-    if (whole && mostly_free && slice->log2 >= 9 && !slice->rehashed) {
+    if (slice->log2 >= 9 && (!whole || bound < (UINT64_C(1) << slice->log2) * 5 / 8)) {
         plan.multiplier = lfset__set_multiplier(set);
+        if (!whole) {
+            plan.log2 = slice->log2;
+        }
     } else if (plan.log2 <= slice->log2 && (!whole || live * 2 > bound)) {
         plan.log2 = slice->log2 + 1u;
     }

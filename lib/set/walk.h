@@ -170,7 +170,7 @@ static __attribute__((noinline)) void lfset__count_far(struct lfset__set *set,
                                                        struct lfset__slice *slice)
 {
     lfset__add_rlx(&slice->clustered, 1);
-    if (slice->log2 >= LFSET__LOG2_CLUSTER && lfset__is_clustered(slice) && !slice->rehashed &&
+    if (slice->log2 >= LFSET__LOG2_CLUSTER && lfset__is_clustered(slice) &&
         lfset__load_rlx(&set->root) == slice) {
         (void)lfset__publish_next(set, slice, lfset__plan_resize(set, slice));
     }
