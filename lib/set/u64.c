@@ -210,41 +210,68 @@ LFSET__INLINE int one_of_many(const struct lfset__reclaim *domain, const struct 
     return result;
 }
 
+/** What a *_many call has found so far. */
+struct tally {
+    int8_t *results;
+    int64_t changed;
+    int error; /**< the first */
+};
+
+LFSET__INLINE void tally_add(struct tally *tally, size_t index, int result)
+{
+    if (tally->results) {
+        tally->results[index] = (int8_t)result;
+    }
+    if (lfset__likely(result >= 0)) {
+        tally->changed += result;
+    } else if (!tally->error) {
+        tally->error = result;
+    }
+}
+
+/* keys[first .. first + size - 1], size <= BATCH, in one guard. */
+LFSET__INLINE void batch(const struct lfset__reclaim *domain, const struct lfset_u64 *set,
+                         struct lfset__guard *guard, const uint64_t *keys, size_t first,
+                         size_t size, struct tally *tally, const enum lfset__op op)
+{
+    struct lfset__slice *slice = domain->root(guard, &base_of(set)->root);
+    struct lfset__probe probes[BATCH];
+    for (size_t i = 0; i < size; i++) {
+        probes[i] = lfset__probe_key(slice, keys[first + i]);
+        lfset__probe_prefetch(&probes[i], op != LFSET__CONTAINS);
+    }
+    size_t i = 0;
+    while (op == LFSET__CONTAINS && i < size) {
+        int result = lfset__contains_at(probes[i]);
+        if (lfset__unlikely(result == LFSET__WALK)) {
+            break; // a walk may let go of the slice: from here on each key starts at root
+        }
+        tally_add(tally, first + i++, result);
+    }
+    for (; i < size; i++) {
+        tally_add(tally, first + i, one_of_many(domain, set, guard, keys[first + i], op));
+    }
+}
+
 LFSET__INLINE int64_t many(const struct lfset__reclaim *domain, const struct lfset_u64 *set,
                            const uint64_t *keys, size_t count, int8_t *results,
                            const enum lfset__op op)
 {
+    struct tally tally = {.results = results};
     struct lfset__guard guard;
-    int64_t changed = 0;
-    int error = 0;
     for (size_t first = 0; first < count; first += BATCH) {
-        size_t size = count - first < BATCH ? count - first : BATCH;
         if (lfset__unlikely(!domain->enter(&guard) &&
                             !(lfset__thread_attach() && domain->enter(&guard)))) {
-            error = -ENOMEM;
-            for (size_t i = first; results && i < count; i++) {
-                results[i] = -ENOMEM;
+            for (size_t i = first; i < count; i++) {
+                tally_add(&tally, i, -ENOMEM);
             }
             break;
         }
-        struct lfset__slice *slice = domain->root(&guard, &base_of(set)->root);
-        for (size_t i = 0; i < size; i++) {
-            lfset__prefetch(lfset__probe_key(slice, keys[first + i]).slot, op != LFSET__CONTAINS);
-        }
-        for (size_t i = first; i < first + size; i++) {
-            int result = one_of_many(domain, set, &guard, keys[i], op);
-            if (results) {
-                results[i] = (int8_t)result;
-            }
-            if (lfset__likely(result >= 0)) {
-                changed += result;
-            } else if (!error) {
-                error = result;
-            }
-        }
+        size_t size = count - first < BATCH ? count - first : BATCH;
+        batch(domain, set, &guard, keys, first, size, &tally, op);
         domain->leave(&guard);
     }
-    return error ? error : changed;
+    return tally.error ? tally.error : tally.changed;
 }
 
 int64_t lfset_u64_add_many(struct lfset_u64 *set, const uint64_t *keys, size_t count,

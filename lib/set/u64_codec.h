@@ -80,6 +80,13 @@ LFSET__INLINE struct lfset__lanes lfset__probe_look(const struct lfset__probe *p
     return lfset__look(probe->slot, probe->want | state, LFSET__STEP, state, state);
 }
 
+/** Starts loading what lfset__probe_look will look at, which may lie in two lines. */
+LFSET__INLINE void lfset__probe_prefetch(const struct lfset__probe *probe, bool write)
+{
+    lfset__prefetch(probe->slot, write);
+    lfset__prefetch(probe->slot + LFSET__LANES - 1, write);
+}
+
 /** Goes on by `slots`. @return false when the key's reach ends. */
 LFSET__INLINE bool lfset__probe_skip(struct lfset__probe *probe, unsigned slots)
 {

@@ -540,11 +540,10 @@ enum {
     LFSET__COUNT = 2, /**< the answer is 1, and the word that changed is sampled or far from home */
 };
 
-LFSET__INLINE int lfset__contains_fast(const struct lfset__reclaim *domain, struct lfset__set *set,
-                                       struct lfset__guard *guard, uint64_t key)
+/** From the key's home. The slice must be protected; whether it is still root does not matter: an
+ * unfrozen word decides wherever it is. */
+LFSET__INLINE int lfset__contains_at(struct lfset__probe probe)
 {
-    struct lfset__slice *slice = domain->root(guard, &set->root);
-    struct lfset__probe probe = lfset__probe_key(slice, key);
     do {
         struct lfset__lanes lanes = lfset__probe_look(&probe); // [word.decide]
         if (lfset__unlikely(lanes.bit2)) {
@@ -556,6 +555,12 @@ LFSET__INLINE int lfset__contains_fast(const struct lfset__reclaim *domain, stru
         }
     } while (lfset__probe_skip(&probe, LFSET__LANES));
     return LFSET__WALK;
+}
+
+LFSET__INLINE int lfset__contains_fast(const struct lfset__reclaim *domain, struct lfset__set *set,
+                                       struct lfset__guard *guard, uint64_t key)
+{
+    return lfset__contains_at(lfset__probe_key(domain->root(guard, &set->root), key));
 }
 
 /** A change of a word, for counting it later. */
