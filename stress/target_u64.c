@@ -78,7 +78,7 @@ static int64_t u64_clear(void *set)
 static int u64_snapshot(void *set, void **taken)
 {
     struct lfset_u64_snapshot *snapshot = NULL;
-    int rc = lfset_u64_snapshot(set, &snapshot);
+    int rc = lfset_u64_snapshot_take(set, &snapshot);
 
     *taken = snapshot;
     return rc;

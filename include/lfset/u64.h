@@ -150,7 +150,7 @@ LFSET_API int lfset_u64_drain(struct lfset_u64 *set, struct lfset_u64_snapshot *
  * set's slice until it is destroyed, and it may outlive the set.
  * @return 0; otherwise *snapshot is NULL: -EINVAL: an argument is NULL; -ENOMEM.
  */
-LFSET_API int lfset_u64_snapshot(struct lfset_u64 *set, struct lfset_u64_snapshot **snapshot);
+LFSET_API int lfset_u64_snapshot_take(struct lfset_u64 *set, struct lfset_u64_snapshot **snapshot);
 
 /**
  * Calls visit(key, ctx) for keys of the set, in no order, until it returns non-zero. A key that is

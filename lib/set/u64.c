@@ -410,7 +410,7 @@ static int freeze_and_keep(struct lfset_u64 *set, enum lfset__kind kind,
     return 0;
 }
 
-int lfset_u64_snapshot(struct lfset_u64 *set, struct lfset_u64_snapshot **snapshot)
+int lfset_u64_snapshot_take(struct lfset_u64 *set, struct lfset_u64_snapshot **snapshot)
 {
     return freeze_and_keep(set, LFSET__SNAPSHOT, snapshot);
 }

@@ -270,7 +270,7 @@ static void do_op(unsigned thread, const struct plan_op *op, struct late *late,
     case PLAN_DRAIN:
         record = log_begin(thread, op->kind == PLAN_DRAIN ? HISTORY_DRAIN : HISTORY_SNAPSHOT, 0);
         result = op->kind == PLAN_DRAIN ? lfset_u64_drain(set, &snapshot)
-                                        : lfset_u64_snapshot(set, &snapshot);
+                                        : lfset_u64_snapshot_take(set, &snapshot);
         if (snapshot && result == 0) {
             uint64_t ret = sched_clock();
             if (plan->late) {
@@ -529,7 +529,7 @@ static void log_final_contents(void)
     if (plan->final_snapshot) {
         struct lfset_u64_snapshot *snapshot = NULL;
         size_t record = log_begin(thread, HISTORY_SNAPSHOT, 0);
-        if (lfset_u64_snapshot(set, &snapshot) != 0) {
+        if (lfset_u64_snapshot_take(set, &snapshot) != 0) {
             sched_fail("the last snapshot failed");
         }
         read_snapshot(snapshot, record, sched_clock());

@@ -3,7 +3,7 @@
 # warning; and use.c compiles in both languages.
 set -u
 . test/tap.sh
-flags='-Wall -Wextra -Wpedantic -Wconversion -Werror -fsyntax-only -Iinclude'
+flags='-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -fsyntax-only -Iinclude'
 
 # alone HEADER COMPILER LANGUAGE STANDARD
 alone()

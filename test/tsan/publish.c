@@ -79,7 +79,7 @@ static int consume_once(struct exchange *exchange, unsigned way)
     uint64_t keys[64];
     int taken = 0;
     if (way % 8 == 0) {
-        expect(lfset_u64_snapshot(exchange->notes, &snapshot) == 0, "snapshot");
+        expect(lfset_u64_snapshot_take(exchange->notes, &snapshot) == 0, "snapshot");
         const int64_t count = lfset_u64_snapshot_copy(snapshot, keys, 64);
         for (int64_t i = 0; i < count; i++) {
             if (lfset_u64_remove(exchange->notes, keys[i]) == 1) {

@@ -179,12 +179,12 @@ TEST_BOTH(u64, null_arguments)
     int rubbish = 0;
     struct lfset_u64_snapshot *const none = NULL;
     struct lfset_u64_snapshot *snapshot = (struct lfset_u64_snapshot *)(void *)&rubbish;
-    CHECK_EQ(lfset_u64_snapshot(NULL, &snapshot), -EINVAL);
+    CHECK_EQ(lfset_u64_snapshot_take(NULL, &snapshot), -EINVAL);
     CHECK(snapshot == NULL, "a failed snapshot left something");
     snapshot = (struct lfset_u64_snapshot *)(void *)&rubbish;
     CHECK_EQ(lfset_u64_drain(NULL, &snapshot), -EINVAL);
     CHECK(snapshot == NULL, "a failed drain left something");
-    CHECK_EQ(lfset_u64_snapshot(set, NULL), -EINVAL);
+    CHECK_EQ(lfset_u64_snapshot_take(set, NULL), -EINVAL);
     CHECK_EQ(lfset_u64_drain(set, NULL), -EINVAL);
     CHECK_EQ(lfset_u64_snapshot_count(NULL), -EINVAL);
     CHECK_EQ(lfset_u64_snapshot_contains(NULL, 1), -EINVAL);
@@ -196,7 +196,7 @@ TEST_BOTH(u64, null_arguments)
     CHECK_EQ(lfset_u64_pop(set, NULL), -EINVAL);
     CHECK_EQ(lfset_u64_contains(set, 5), 1);
     CHECK_EQ(key, 77);
-    CHECK_EQ(lfset_u64_snapshot(set, &snapshot), 0);
+    CHECK_EQ(lfset_u64_snapshot_take(set, &snapshot), 0);
     CHECK_EQ(lfset_u64_snapshot_each(snapshot, NULL, NULL), -EINVAL);
     CHECK_EQ(lfset_u64_snapshot_copy(snapshot, NULL, 1), -EINVAL);
     CHECK_EQ(lfset_u64_snapshot_copy(snapshot, NULL, 0), 0);
@@ -293,7 +293,7 @@ TEST_BOTH(u64, all_boundary_keys_together)
             CHECK_EQ(lfset_u64_contains(set, keys[i]), 1);
 
         struct lfset_u64_snapshot *snapshot = NULL;
-        CHECK_EQ(lfset_u64_snapshot(set, &snapshot), 0);
+        CHECK_EQ(lfset_u64_snapshot_take(set, &snapshot), 0);
         uint64_t copy[MOST_BOUNDARIES];
         CHECK_EQ(lfset_u64_snapshot_copy(snapshot, copy, MOST_BOUNDARIES), count);
         CHECK(memcmp(copy, keys, count * sizeof *keys) == 0, "the snapshot has other keys");
@@ -568,7 +568,7 @@ static void model_whole_set(struct model *model)
         CHECK_EQ(lfset_u64_is_empty(model->set), model->live == 0);
         break;
     case 2:
-        CHECK_EQ(lfset_u64_snapshot(model->set, &snapshot), 0);
+        CHECK_EQ(lfset_u64_snapshot_take(model->set, &snapshot), 0);
         model_compare(model, snapshot);
         break;
     case 3:

@@ -155,10 +155,10 @@ static struct lfset_u64_snapshot *script_snapshot(struct script *script)
 {
     int rubbish = 0;
     struct lfset_u64_snapshot *snapshot = (struct lfset_u64_snapshot *)(void *)&rubbish;
-    int result = lfset_u64_snapshot(script->set, &snapshot);
+    int result = lfset_u64_snapshot_take(script->set, &snapshot);
     if (refused(script, result)) {
         CHECK(snapshot == NULL, "a failed snapshot left something");
-        result = lfset_u64_snapshot(script->set, &snapshot);
+        result = lfset_u64_snapshot_take(script->set, &snapshot);
     }
     CHECK_EQ(result, 0);
     CHECK_EQ(lfset_u64_snapshot_count(snapshot), script->live);
@@ -336,7 +336,7 @@ TEST_BOTH(u64_oom, a_full_set_keeps_working)
     CHECK_EQ(lfset_u64_size(set), -ENOMEM);
     CHECK_EQ(lfset_u64_clear(set), -ENOMEM);
     struct lfset_u64_snapshot *snapshot = NULL;
-    CHECK_EQ(lfset_u64_snapshot(set, &snapshot), -ENOMEM);
+    CHECK_EQ(lfset_u64_snapshot_take(set, &snapshot), -ENOMEM);
     CHECK_EQ(lfset_u64_drain(set, &snapshot), -ENOMEM);
     for (uint64_t key = 0; key < 2 * held; key++)
         CHECK_EQ(lfset_u64_contains(set, key), key < held);
@@ -394,7 +394,7 @@ static void worker_body(void *arg)
         int result = 0;
         if (random_below(&random, 50) == 0) {
             struct lfset_u64_snapshot *snapshot = NULL;
-            result = lfset_u64_snapshot(worker->set, &snapshot);
+            result = lfset_u64_snapshot_take(worker->set, &snapshot);
             if ((result == 0) != (snapshot != NULL) || (result != 0 && result != -ENOMEM))
                 fault("snapshot answers %d", result);
             if (result == 0 && lfset_u64_snapshot_contains(snapshot, key) != present[i])

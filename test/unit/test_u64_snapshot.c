@@ -39,7 +39,7 @@ TEST_BOTH(u64_snapshot, reads_in_ascending_order)
     for (size_t i = 0; i < COUNT; i++)
         CHECK_EQ(lfset_u64_add(set, keys[(i * 777) % COUNT]), 1);
     struct lfset_u64_snapshot *snapshot = NULL;
-    CHECK_EQ(lfset_u64_snapshot(set, &snapshot), 0);
+    CHECK_EQ(lfset_u64_snapshot_take(set, &snapshot), 0);
     CHECK_EQ(lfset_u64_snapshot_count(snapshot), COUNT);
 
     struct collection all = {seen, 0, COUNT, 0};
@@ -73,7 +73,7 @@ TEST_BOTH(u64_snapshot, of_an_empty_set)
     struct lfset_u64 *set = set_new(domain, 0, 32, NULL);
     struct lfset_u64_snapshot *snapshots[2];
     uint64_t key = 1;
-    CHECK_EQ(lfset_u64_snapshot(set, &snapshots[0]), 0);
+    CHECK_EQ(lfset_u64_snapshot_take(set, &snapshots[0]), 0);
     CHECK_EQ(lfset_u64_drain(set, &snapshots[1]), 0);
     for (size_t i = 0; i < 2; i++) {
         struct collection none = {&key, 0, 0, 0};
@@ -99,7 +99,7 @@ TEST_BOTH(u64_snapshot, is_independent_of_the_set)
     for (uint64_t key = 0; key < COUNT; key++)
         CHECK_EQ(lfset_u64_add(set, key), 1);
     for (uint64_t i = 0; i < SNAPSHOTS; i++) {
-        CHECK_EQ(lfset_u64_snapshot(set, &snapshots[i]), 0);
+        CHECK_EQ(lfset_u64_snapshot_take(set, &snapshots[i]), 0);
         for (uint64_t key = 7 * i; key < 7 * i + 7; key++) {
             CHECK_EQ(lfset_u64_remove(set, key), 1);
             CHECK_EQ(lfset_u64_add(set, key + COUNT), 1);
@@ -181,7 +181,7 @@ static int meddle(uint64_t key, void *ctx)
     CHECK(lfset_u64_add(me->other, key) >= 0, "add to another set failed");
     if (me->visits == 100) {
         struct lfset_u64_snapshot *snapshot = NULL;
-        CHECK_EQ(lfset_u64_snapshot(me->set, &snapshot), 0);
+        CHECK_EQ(lfset_u64_snapshot_take(me->set, &snapshot), 0);
         CHECK(lfset_u64_snapshot_count(snapshot) >= (int64_t)me->stable, "snapshot lost keys");
         lfset_u64_snapshot_destroy(snapshot);
         uint64_t seen[1];
@@ -456,7 +456,7 @@ TEST_BOTH(u64_snapshot, snapshots_and_sizes_are_of_one_instant)
         uint64_t slid = 0;
         for (size_t round = 0; round < scaled(2500); round++) {
             struct lfset_u64_snapshot *snapshot = NULL;
-            CHECK_EQ(lfset_u64_snapshot(set, &snapshot), 0);
+            CHECK_EQ(lfset_u64_snapshot_take(set, &snapshot), 0);
             const int64_t count = lfset_u64_snapshot_copy(snapshot, keys, 10000);
             CHECK_EQ(count, lfset_u64_snapshot_count(snapshot));
             check_instant(keys, (size_t)count, &slid, "snapshot");

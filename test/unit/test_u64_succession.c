@@ -316,7 +316,7 @@ TEST_BOTH(u64_succession, whole_set_operations_at_every_size)
         CHECK_EQ(lfset_u64_is_empty(set), count == 0);
         set_check(set);
         struct lfset_u64_snapshot *snapshot = NULL;
-        CHECK_EQ(lfset_u64_snapshot(set, &snapshot), 0);
+        CHECK_EQ(lfset_u64_snapshot_take(set, &snapshot), 0);
         CHECK_EQ(lfset_u64_snapshot_count(snapshot), count);
         lfset_u64_snapshot_destroy(snapshot);
         CHECK_EQ(lfset_u64_add(set, scattered(count)), 1);
@@ -619,7 +619,7 @@ static void anything_body(void *arg)
             if (got == 0)
                 me->balance -= lfset_u64_snapshot_count(snapshot);
         } else {
-            got = lfset_u64_snapshot(me->set, &snapshot);
+            got = lfset_u64_snapshot_take(me->set, &snapshot);
         }
         lfset_u64_snapshot_destroy(snapshot);
         if (got < 0)

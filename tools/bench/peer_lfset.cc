@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "peer.h"
 
-// In C a struct and a function may share a name; g++ -Wshadow takes that for a hidden constructor.
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wshadow"
 #include <lfset/u64.h>
-#pragma GCC diagnostic pop
 
 namespace
 {
