@@ -264,7 +264,7 @@ uninstall: $(B)/package/manifest ## removes what install put there
 # ================================================================ using and testing
 STRESS_SECONDS ?= 60
 TSAN_SECONDS ?= 30
-.PHONY: demo check tsan stress bench packages
+.PHONY: demo check tsan stress explore bench packages
 packages: ## installs the missing Debian packages (as root), or says which
 	$(Q)sh tools/packages.sh
 
@@ -288,6 +288,16 @@ tsan: ## the stress under ThreadSanitizer, both domains (TSAN_SECONDS)
 stress: ## a longer stress of every set and domain (STRESS_SECONDS each)
 	$(submake) tools
 	$(Q)BUILD=$(B) sh test/stress.sh $(STRESS_SECONDS)
+
+EXPLORE_SECONDS ?= 10
+EXPLORE_SCENARIOS ?= keys overfull chain gate clear pop many count rehash threads mix enomem stop
+explore: ## schedules of every scenario and domain (EXPLORE_SECONDS each)
+	$(submake) tools
+	$(Q)for scenario in $(EXPLORE_SCENARIOS); do for domain in rcu hp; do \
+		echo "$$scenario on $$domain"; \
+		$(B)/lfset-explore --scenario $$scenario --domain $$domain \
+			--seconds $(EXPLORE_SECONDS) --quiet || exit; \
+	done; done
 
 bench: ## the benchmark (BENCH_FLAGS are handed to lfset bench)
 	$(submake) tools

@@ -230,7 +230,7 @@ static const char page_head[] =
     "margin:2em auto;padding:0 1em}\n"
     "h1{font-size:1.5em}h2{font-size:1.15em;margin-top:2em}\n"
     "table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.9em}\n"
-    "th,td{padding:.25em .7em;text-align:right;border-bottom:1px solid #ddd}\n"
+    "th,td{padding:.25em .7em;text-align:right;white-space:nowrap;border-bottom:1px solid #ddd}\n"
     "th{font-weight:600;border-bottom:2px solid #999}\n"
     "th:nth-child(-n+2),td:nth-child(-n+2){text-align:left}\n"
     "code,pre{font:.9em ui-monospace,monospace;background:#f4f4f4;padding:.1em .3em}\n"

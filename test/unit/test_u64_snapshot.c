@@ -123,6 +123,42 @@ TEST_BOTH(u64_snapshot, is_independent_of_the_set)
     memory_check_balance(&memory);
 }
 
+struct sharer {
+    struct lfset_u64_snapshot *snapshot;
+    uint64_t keys[500];
+};
+
+static void read_shared(void *arg)
+{
+    struct sharer *me = arg;
+    if (lfset_u64_snapshot_copy(me->snapshot, me->keys, 500) != 500)
+        fault("copy does not give 500 keys");
+    for (uint64_t i = 0; i < 500; i++)
+        if (me->keys[i] != i << 50 >> 1 ||
+            lfset_u64_snapshot_contains(me->snapshot, me->keys[i]) != 1)
+            fault("key %" PRIu64 " of a shared snapshot is wrong", i);
+}
+
+/* The first ordered use sorts; here several threads are the first. */
+TEST_BOTH(u64_snapshot, may_be_shared_by_threads)
+{
+    struct memory memory;
+    memory_init(&memory, 0);
+    for (size_t round = 0; round < scaled(domain == LFSET_RCU ? 60 : 300); round++) {
+        struct lfset_u64 *set = set_new(domain, 500, 1, &memory);
+        for (uint64_t i = 0; i < 500; i++)
+            CHECK_EQ(lfset_u64_add(set, i << 50 >> 1), 1);
+        static struct sharer sharers[4];
+        CHECK_EQ(lfset_u64_snapshot_take(set, &sharers[0].snapshot), 0);
+        for (size_t i = 1; i < 4; i++)
+            sharers[i].snapshot = sharers[0].snapshot;
+        CHECK_EQ(lfset_u64_destroy(set), 0);
+        crew_run(4, read_shared, sharers, sizeof *sharers);
+        lfset_u64_snapshot_destroy(sharers[0].snapshot);
+        memory_check_balance(&memory);
+    }
+}
+
 static int expect_busy(uint64_t key, void *ctx)
 {
     (void)key;
@@ -189,6 +225,7 @@ static int meddle(uint64_t key, void *ctx)
         CHECK_EQ(lfset_u64_each(me->set, collect, &one), 7);
         CHECK_EQ(lfset_section_enter(), 0);
         CHECK_EQ(lfset_section_leave(), 0);
+        CHECK_EQ(lfset_barrier(), 0); /* a visitor is in no section */
     }
     return 0;
 }

@@ -437,7 +437,8 @@ struct owner {
     struct lfset_u64 *set;
     uint64_t id;
     size_t rounds;
-    uint64_t keys; /* how many it moves */
+    uint64_t keys; /* how many it moves in and out */
+    uint64_t base;
     uint64_t live;
     bool quiet; /* no whole-set operations */
 };
@@ -446,6 +447,23 @@ static void owner_expect(const char *what, int64_t got, int64_t want)
 {
     if (got != want)
         fault("%s is %" PRId64 ", should be %" PRId64, what, got, want);
+}
+
+/* Key `i` of those that it moves at present. */
+static uint64_t owner_key(const struct owner *owner, uint64_t i)
+{
+    return scattered((owner->base + i) * 64 + owner->id);
+}
+
+/* On to other keys: what ever new keys leave behind makes the set purge. */
+static void owner_move_on(struct owner *owner, bool *present)
+{
+    for (uint64_t i = 0; i < owner->keys; i++) {
+        owner_expect("remove of all", lfset_u64_remove(owner->set, owner_key(owner, i)),
+                     present[i]);
+        present[i] = false;
+    }
+    owner->base += owner->keys;
 }
 
 static void owner_body(void *arg)
@@ -460,8 +478,10 @@ static void owner_body(void *arg)
     for (size_t round = 0; round < owner->rounds; round++) {
         /* Whole phases of adding and removing, so that the set grows and shrinks under all. */
         const unsigned adds = (round / (2 * owner->keys)) % 2 == 0 ? 75 : 25;
+        if (round % (10 * owner->keys) == 0)
+            owner_move_on(owner, present);
         const uint64_t i = random_below(&random, owner->keys);
-        const uint64_t key = scattered(i * 64 + owner->id);
+        const uint64_t key = owner_key(owner, i);
         if (random_below(&random, 4) == 0) {
             owner_expect("contains", lfset_u64_contains(owner->set, key), present[i]);
         } else if (random_below(&random, 100) < adds) {
@@ -476,8 +496,8 @@ static void owner_body(void *arg)
     }
     owner->live = 0;
     for (uint64_t i = 0; i < owner->keys; i++) {
-        owner_expect("contains at the end",
-                     lfset_u64_contains(owner->set, scattered(i * 64 + owner->id)), present[i]);
+        owner_expect("contains at the end", lfset_u64_contains(owner->set, owner_key(owner, i)),
+                     present[i]);
         owner->live += present[i];
     }
     free(present);
@@ -502,6 +522,7 @@ static void owners(enum lfset_domain domain, uint64_t keys, size_t rounds, bool 
     cr_log_info("4 x %" PRIu64 " keys: %" PRIu64 " grows, %" PRIu64 " purges, %" PRIu64
                 " shrinks, %" PRIu64 " snapshots",
                 keys, stats.grows, stats.purges, stats.shrinks, stats.snapshots);
+    CHECK(stats.grows + stats.purges > 0, "the slices never changed");
     check_nothing_held_back(set, &memory);
     set_end(set, &memory);
 }
@@ -589,14 +610,25 @@ struct anything {
     int64_t balance; /* keys put in less keys taken out */
 };
 
+enum { ANY_KEYS = 40, ANY_PHASE = 5000, ANY_SHIFT = 17 };
+
+/* Was this key ever added, by anybody? */
+static bool is_anything(uint64_t key, size_t rounds)
+{
+    for (uint64_t i = 0; i < ANY_KEYS + rounds / ANY_PHASE * ANY_SHIFT; i++)
+        if (scattered(i) == key)
+            return true;
+    return false;
+}
+
 static void anything_body(void *arg)
 {
     struct anything *me = arg;
     struct random random = random_from(me->id + 2000);
-    const uint64_t keys = 40;
     for (size_t round = 0; round < me->rounds; round++) {
         const uint64_t kind = random_below(&random, 1000);
-        const uint64_t key = scattered(random_below(&random, keys) + (round / 5000) * 17);
+        const uint64_t key =
+            scattered(random_below(&random, ANY_KEYS) + round / ANY_PHASE * ANY_SHIFT);
         struct lfset_u64_snapshot *snapshot = NULL;
         uint64_t popped = 0;
         int64_t got = 0;
@@ -609,6 +641,8 @@ static void anything_body(void *arg)
         } else if (kind < 950) {
             got = lfset_u64_pop(me->set, &popped);
             me->balance -= got;
+            if (got == 1 && !is_anything(popped, me->rounds))
+                fault("pop gave %" PRIu64 ", which nobody added", popped);
         } else if (kind < 970) {
             got = lfset_u64_size(me->set);
         } else if (kind < 980) {
