@@ -106,6 +106,8 @@ for script in test/*.sh; do
     *) run "$(basename "$script" .sh)" sh "$script" ;;
     esac
 done
+run tsan sh test/tsan/run.sh
+run seccomp sh test/seccomp/run.sh
 run readme sh test/readme.sh
 run install sh test/install/run.sh
 

@@ -70,7 +70,8 @@ struct lfset_allocator {
 /**
  * Makes the calling thread known to the library now instead of at its first operation.
  * Only for those who want the (small) cost, or a possible -ENOMEM, at a known point. (liburcu aborts
- * the process when it has no memory for a reader; after this call it has it.)
+ * the process when it has no memory for a reader: in a process that has created an RCU set, this call
+ * is where that would happen, and later operations are safe from it.)
  * @return 0, or -ENOMEM. Calling it again is harmless.
  */
 LFSET_API int lfset_thread_attach(void);
@@ -95,8 +96,9 @@ LFSET_API int lfset_section_enter(void);
 LFSET_API int lfset_section_leave(void);
 
 /**
- * Waits until everything that was retired before the call, by any thread and set, is freed.
- * Blocks while another thread is inside a section or an operation that may still use it.
+ * Waits until everything that was retired before the call, by any thread and set, is freed. It is
+ * no grace period for data of yours that a set's keys merely stand for: with nothing retired it
+ * returns at once, whatever other threads are reading. Blocks while another thread is inside a section or an operation that may still use it.
  * @return 0; -EDEADLK inside a section of the calling thread (or its own urcu_bp_read_lock); -ENOMEM when the thread could not be
  * attached.
  */

@@ -27,10 +27,20 @@ static void reclaim_now(struct rcu_head *link)
     lfset__account_reclaim(&lfset__rcu_account, retired_of(link));
 }
 
+static _Atomic(bool) in_use;
+
 int lfset__rcu_init(void)
 {
+    lfset__store_rlx(&in_use, true);
     // Now, not in the first retire: creating the thread takes a lock that fork holds, too.
     return urcu_bp_get_default_call_rcu_data() ? 0 : -ENOMEM;
+}
+
+void lfset__rcu_thread_attach(void)
+{
+    if (lfset__load_rlx(&in_use)) {
+        (void)urcu_bp_read_ongoing();
+    }
 }
 
 void lfset__rcu_retire(struct lfset__retired *retired)

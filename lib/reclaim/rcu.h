@@ -37,6 +37,8 @@ extern struct lfset__account lfset__rcu_account;
 extern char lfset__rcu_grace;
 
 int lfset__rcu_init(void);
+/** Makes the thread known to liburcu, once there is a set that will need it. */
+void lfset__rcu_thread_attach(void);
 void lfset__rcu_retire(struct lfset__retired *retired);
 void lfset__rcu_barrier(void);
 void lfset__rcu_drain(_Atomic(int64_t) *pending);
@@ -55,10 +57,11 @@ LFSET__INLINE void lfset__rcu_unlock(void)
     urcu_bp_read_unlock();
 }
 
-/** Whether the calling thread is in a read-side critical section, ours or the program's own. */
+/** Whether the calling thread is in a read-side critical section, ours or the program's own. Does not
+ * make the thread known to liburcu, which aborts when it has no memory for that. */
 static inline bool lfset__rcu_is_reading(void)
 {
-    return urcu_bp_read_ongoing() != 0;
+    return URCU_TLS(urcu_bp_reader) && urcu_bp_read_ongoing() != 0;
 }
 
 /** Ends what a thread leaves open when it exits. liburcu may have forgotten the thread already: its

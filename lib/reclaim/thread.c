@@ -131,7 +131,7 @@ void lfset__reclaim_drain(enum lfset_domain domain, const void *owner, _Atomic(i
 
 int lfset_thread_attach(void)
 {
-    (void)lfset__rcu_is_reading(); // makes the thread known to liburcu, too
+    lfset__rcu_thread_attach();
     return lfset__thread_attach() ? 0 : -ENOMEM;
 }
 

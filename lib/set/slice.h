@@ -67,7 +67,11 @@ enum { LFSET__LOG2_COUNTED = 10 };
 /** One slot in so many is sampled. */
 enum { LFSET__SAMPLE = 8 };
 /** Words per chunk: what one update helps with. */
-enum { LFSET__CHUNK = 32 };
+enum { LFSET__CHUNK = 16 };
+/** A successor is at most 2^3 times smaller. Updates finish a migration in one CHUNKth of the slice's
+ * size; were the successor so small that they could fill it meanwhile, it would overflow into a
+ * chain of others, each of which every operation must walk. */
+enum { LFSET__SHRINK_MOST = 3 };
 
 /** Why a slice was made. */
 enum lfset__kind {

@@ -162,7 +162,7 @@ lfset__count_change(struct lfset__set *set, struct lfset__slice *slice, enum lfs
 }
 
 /** Displacement from which a key counts as far from home. */
-enum { LFSET__FAR = 64, LFSET__LOG2_CLUSTER = 12 };
+enum { LFSET__FAR = 24, LFSET__LOG2_CLUSTER = 9 };
 
 /* A key was bound far from home. When that is common the hash is bad for these keys: succeed to a
  * slice with another multiplier. */
