@@ -44,7 +44,6 @@ struct record {
     _Alignas(LFSET__LINE) struct ck_stack retired;
     // What this record holds and how much of it the last scan left; the owner's, roughly.
     size_t objects, bytes, left_objects, left_bytes;
-    bool scanning; // a reclaim function that retires must not scan again
 };
 
 struct lfset__account lfset__hp_account = LFSET__ACCOUNT_INIT;
@@ -196,7 +195,6 @@ static void scan(struct record *record, struct lfset__retired *list, const void 
         r->held = false;
     }
     mark_all_held(list);
-    record->scanning = true;
     size_t objects = 0, bytes = 0;
     while (list) {
         struct lfset__retired *r = list;
@@ -209,7 +207,6 @@ static void scan(struct record *record, struct lfset__retired *list, const void 
             lfset__account_reclaim(&lfset__hp_account, r);
         }
     }
-    record->scanning = false;
     record->objects = record->left_objects = objects;
     record->bytes = record->left_bytes = bytes;
 }
@@ -221,6 +218,8 @@ static void scan_own(struct record *record)
         return; // a fork is under way; the next retire tries again
     }
     struct lfset__retired *list = take(record, NULL);
+    // A barrier may have taken everything before: without this every operation would scan in vain.
+    record->objects = record->left_objects = record->bytes = record->left_bytes = 0;
     for (struct lfset__thread *t = lfset__load_acq(&records); t; t = t->next) {
         if (!lfset__load_rlx(&t->in_use)) {
             list = take(record_of(t), list);
@@ -258,8 +257,8 @@ void lfset__hp_settle(struct lfset__thread *self)
     if (self->sections == 0) {
         lfset__hp_clear(self);
     }
-    if (!record->scanning && (record->objects - record->left_objects >= SCAN_OBJECTS ||
-                              record->bytes - record->left_bytes >= SCAN_BYTES)) {
+    if (record->objects - record->left_objects >= SCAN_OBJECTS ||
+        record->bytes - record->left_bytes >= SCAN_BYTES) {
         scan_own(record);
     }
 }
@@ -289,7 +288,6 @@ void lfset__hp_after_fork_in_child(struct lfset__thread *self)
             lfset__hp_clear(t);
             t->sections = 0;
             t->rcu_open = false;
-            record_of(t)->scanning = false;
             lfset__store_rlx(&t->in_use, false);
         }
     }

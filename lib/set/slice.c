@@ -10,15 +10,10 @@
 
 _Static_assert(sizeof(struct lfset__slice) == 3 * LFSET__LINE, "a set of a few keys must be small");
 
-static size_t bitmap_words(uint64_t chunks)
-{
-    return (size_t)((chunks + 63) / 64);
-}
-
 size_t lfset__slice_bytes(const struct lfset__slice *slice)
 {
     return sizeof *slice +
-           (lfset__slice_words(slice) + 2 * bitmap_words(slice->chunks)) * sizeof(uint64_t);
+           (lfset__slice_words(slice) + 2 * lfset__bitmap_words(slice->chunks)) * sizeof(uint64_t);
 }
 
 unsigned lfset__log2_for_live(uint64_t live)

@@ -156,6 +156,19 @@ LFSET__INLINE bool lfset__is_sampled(const struct lfset__slice *slice,
     return (uint64_t)(uintptr_t)word * UINT64_C(0x9e3779b97f4a7c15) < slice->sample;
 }
 
+/** The end of the chunk that begins at `first`. */
+LFSET__INLINE size_t lfset__chunk_end(const struct lfset__slice *slice, size_t first)
+{
+    size_t words = lfset__slice_words(slice);
+    return words - first < LFSET__CHUNK ? words : first + LFSET__CHUNK;
+}
+
+/** Words of a bitmap with one bit a chunk. */
+LFSET__INLINE size_t lfset__bitmap_words(uint64_t chunks)
+{
+    return (size_t)((chunks + 63) / 64);
+}
+
 LFSET__INLINE bool lfset__gated(const struct lfset__slice *slice)
 {
     return slice->kind != LFSET__RESIZE;

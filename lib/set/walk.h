@@ -225,14 +225,14 @@ static inline _Atomic(uint64_t) *lfset__pass_bits(struct lfset__slice *next,
                                                   const struct lfset__pass *pass)
 {
     _Atomic(uint64_t) *bits = next->words + lfset__slice_words(next);
-    return pass == &next->freezing ? bits : bits + (next->chunks + 63) / 64;
+    return pass == &next->freezing ? bits : bits + lfset__bitmap_words(next->chunks);
 }
 
 /* A chunk whose bit is not set, searched from the end, where the last claims are. @return chunks
  * when there is none. */
 static uint64_t lfset__pass_unfinished(_Atomic(uint64_t) *bits, uint64_t chunks)
 {
-    for (uint64_t i = (chunks + 63) / 64; i-- > 0;) {
+    for (uint64_t i = lfset__bitmap_words(chunks); i-- > 0;) {
         uint64_t last = chunks - i * 64;
         uint64_t all = last < 64 ? (UINT64_C(1) << last) - 1 : UINT64_MAX;
         uint64_t open = ~lfset__load_acq(&bits[i]) & all; // [chunk.done]
@@ -320,8 +320,8 @@ static void lfset__freeze_step(struct lfset__slice *slice, struct lfset__slice *
 {
     uint64_t chunk = lfset__pass_claim(next, &next->freezing);
     if (chunk < next->chunks) {
-        size_t end = lfset__slice_words(slice), first = (size_t)chunk * LFSET__CHUNK;
-        for (size_t i = first; i < end && i < first + LFSET__CHUNK; i++) {
+        size_t first = (size_t)chunk * LFSET__CHUNK, end = lfset__chunk_end(slice, first);
+        for (size_t i = first; i < end; i++) {
             (void)lfset__freeze(&slice->words[i]);
         }
         if (!lfset__pass_finish(next, &next->freezing, chunk)) {
@@ -382,8 +382,8 @@ LFSET__INLINE int lfset__help(struct lfset__walk *walk, struct lfset__slice *roo
     if (next->kind != LFSET__CLEAR) {
         uint64_t chunk = lfset__pass_claim(next, &next->copying);
         if (chunk < next->chunks) {
-            size_t end = lfset__slice_words(root), first = (size_t)chunk * LFSET__CHUNK;
-            for (size_t i = first; i < end && i < first + LFSET__CHUNK; i++) {
+            size_t first = (size_t)chunk * LFSET__CHUNK, end = lfset__chunk_end(root, first);
+            for (size_t i = first; i < end; i++) {
                 // behind an open gate the words are frozen already
                 uint64_t word = lfset__gated(next) ? lfset__load_rlx(&root->words[i])
                                                    : lfset__freeze(&root->words[i]);
