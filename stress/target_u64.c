@@ -8,7 +8,7 @@
 
 static int u64_create(const struct target_options *options, void **set)
 {
-    struct lfset_u64_options o = LFSET_U64_OPTIONS_INIT;
+    struct lfset_options o = LFSET_OPTIONS_INIT;
     struct lfset_u64 *made = NULL;
 
     o.domain = options->domain;
@@ -62,7 +62,7 @@ static int u64_pop(void *set, uint64_t *key)
 
 static int64_t u64_size(void *set)
 {
-    return lfset_u64_size(set);
+    return lfset_u64_size(set, NULL);
 }
 
 static int u64_is_empty(void *set)
@@ -72,13 +72,13 @@ static int u64_is_empty(void *set)
 
 static int64_t u64_clear(void *set)
 {
-    return lfset_u64_clear(set);
+    return lfset_u64_clear(set, NULL);
 }
 
 static int u64_snapshot(void *set, void **taken)
 {
     struct lfset_u64_snapshot *snapshot = NULL;
-    int rc = lfset_u64_snapshot_take(set, &snapshot);
+    int rc = lfset_u64_snapshot_take(set, &snapshot, NULL);
 
     *taken = snapshot;
     return rc;
@@ -87,7 +87,7 @@ static int u64_snapshot(void *set, void **taken)
 static int u64_drain(void *set, void **taken)
 {
     struct lfset_u64_snapshot *snapshot = NULL;
-    int rc = lfset_u64_drain(set, &snapshot);
+    int rc = lfset_u64_drain(set, &snapshot, NULL);
 
     *taken = snapshot;
     return rc;
@@ -110,7 +110,7 @@ static void u64_taken_destroy(void *taken)
 
 static int u64_each(const void *set, int (*visit)(uint64_t key, void *ctx), void *ctx)
 {
-    return lfset_u64_each(set, visit, ctx);
+    return lfset_u64_each(set, visit, ctx, NULL);
 }
 
 static int u64_validate(const void *set, const char **reason)
@@ -120,7 +120,7 @@ static int u64_validate(const void *set, const char **reason)
 
 static int u64_counters(const void *set, struct target_counters *counters)
 {
-    struct lfset_u64_stats stats = {.size = sizeof(stats)};
+    struct lfset_stats stats = {.size = sizeof(stats)};
     int rc = lfset_u64_stats_read(set, &stats);
 
     if (rc != 0)

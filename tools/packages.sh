@@ -7,6 +7,7 @@ packages='
     build-essential pkg-config
     liburcu-dev libck-dev
     libjansson-dev libmimalloc-dev libabsl-dev
+    libxxhash-dev
     libcriterion-dev
     clang clang-format libclang-rt-dev
     cmake

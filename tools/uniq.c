@@ -503,7 +503,7 @@ static void *work(void *argument)
 // Returns the exit status.
 static int run(struct job *job, unsigned threads)
 {
-    struct lfset_u64_options options = LFSET_U64_OPTIONS_INIT;
+    struct lfset_options options = LFSET_OPTIONS_INIT;
     options.domain = LFSET_HP;
     options.name = "uniq";
     int error = -lfset_u64_create(&job->set, &options);

@@ -135,6 +135,74 @@ struct lfset_garbage {
  */
 LFSET_API int lfset_garbage_read(enum lfset_domain domain, struct lfset_garbage *out);
 
+/** How to create a set of any kind. Fill with LFSET_OPTIONS_INIT, then change what you need. */
+struct lfset_options {
+    size_t size;                             /**< sizeof(struct lfset_options) */
+    enum lfset_domain domain;                /**< LFSET_RCU unless set */
+    uint64_t capacity;                       /**< keys to have room for at once; 0: start small */
+    const struct lfset_allocator *allocator; /**< NULL: malloc, and mmap for large slices; copied */
+    uint64_t seed;    /**< hash seed; 0: random. Fix it for reproducible runs */
+    const char *name; /**< for people and tools; NULL: none; copied, 63 bytes */
+};
+
+#define LFSET_OPTIONS_INIT                                                                         \
+    {                                                                                              \
+        sizeof(struct lfset_options), LFSET_RCU, 0, NULL, 0, NULL                                  \
+    }
+
+/** What a set is made of. Not one instant while others write. */
+struct lfset_stats {
+    size_t size; /**< in: sizeof(struct lfset_stats) */
+    enum lfset_domain domain;
+    uint64_t capacity;   /**< slots of the current slice */
+    uint64_t live;       /**< as size_estimate; for a bitmap, regions that have members */
+    uint64_t bound;      /**< estimate of slots taken, by present and by removed keys */
+    uint64_t bytes;      /**< allocated for the set and its current slices, without keys */
+    uint64_t key_bytes;  /**< estimate: copies of present keys, objects, or bitmap regions */
+    uint64_t dead_bytes; /**< estimate: the same of removed ones, until the next succession */
+    uint64_t slices;     /**< 1 at rest, more during a succession */
+    uint64_t grows;      /**< successions to a larger slice */
+    uint64_t purges;     /**< successions to a slice of the same size */
+    uint64_t shrinks;    /**< successions to a smaller slice */
+    uint64_t rehashes;   /**< successions that also changed the hash, because keys clustered */
+    uint64_t snapshots;  /**< gated successions by snapshot, size, is_empty, pop */
+    uint64_t clears;     /**< gated successions by clear and drain */
+    uint64_t retired;    /**< slices retired and not freed yet */
+    const char *name;    /**< never NULL; valid as long as the set */
+};
+
+/** A byte string: any bytes, also none. */
+struct lfset_string {
+    const void *data;
+    size_t length;
+};
+
+/** What two sets are combined to. */
+enum lfset_combination {
+    LFSET_UNION,               /**< in either */
+    LFSET_INTERSECTION,        /**< in both */
+    LFSET_DIFFERENCE,          /**< in the first and not in the second */
+    LFSET_SYMMETRIC_DIFFERENCE /**< in exactly one */
+};
+
+/** How two sets are related: the bits of all that hold. */
+enum lfset_relation {
+    LFSET_EQUAL = 1,
+    LFSET_SUBSET = 2,           /**< all of the first are in the second */
+    LFSET_SUPERSET = 4,         /**< all of the second are in the first */
+    LFSET_PROPER_SUBSET = 8,    /**< LFSET_SUBSET, and the second has more */
+    LFSET_PROPER_SUPERSET = 16, /**< LFSET_SUPERSET, and the first has more */
+    LFSET_DISJOINT = 32,        /**< nothing in common */
+    LFSET_INTERSECTS = 64       /**< something in common */
+};
+
+/**
+ * A token that tells long operations to stop (cancel.h). Every function that takes one accepts NULL,
+ * and answers -ECANCELED when it was cancelled, -ETIMEDOUT when its deadline passed; what was done by
+ * then is said at the function.
+ */
+struct lfset_cancel;
+
 #ifdef __cplusplus
 }
 #endif

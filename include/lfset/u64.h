@@ -11,9 +11,15 @@
  * Linearization: every function below takes effect at one instant between its call and its return,
  * except size_estimate, each and the statistics, which say so. Several keys at once (the *_many
  * functions) are that many single operations, each with its own instant.
+ *
+ * Cancellation: functions that take a `cancel` token (cancel.h; NULL: none) answer -ECANCELED or
+ * -ETIMEDOUT when it says so before they are done. size, snapshot_take and reserve have changed
+ * nothing then; clear and drain are cancelled before they take effect or not at all.
  */
 #ifndef LFSET_U64_H
 #define LFSET_U64_H
+
+#include <stdio.h>
 
 #include "lfset.h"
 
@@ -26,21 +32,6 @@ struct lfset_u64;
 /** What a set held at one instant; immutable, independent of the set's later life. */
 struct lfset_u64_snapshot;
 
-/** How to create a set. Fill with LFSET_U64_OPTIONS_INIT, then change what you need. */
-struct lfset_u64_options {
-    size_t size;                             /**< sizeof(struct lfset_u64_options) */
-    enum lfset_domain domain;                /**< LFSET_RCU unless set */
-    uint64_t capacity;                       /**< keys to have room for at once; 0: start small */
-    const struct lfset_allocator *allocator; /**< NULL: malloc, and mmap for large slices; copied */
-    uint64_t seed;    /**< hash seed; 0: random. Fix it for reproducible runs */
-    const char *name; /**< for people and tools; NULL: none; copied, 63 bytes */
-};
-
-#define LFSET_U64_OPTIONS_INIT                                                                     \
-    {                                                                                              \
-        sizeof(struct lfset_u64_options), LFSET_RCU, 0, NULL, 0, NULL                              \
-    }
-
 /**
  * Creates an empty set and stores it in *set.
  * @param options NULL for the defaults: RCU, small, malloc, random seed, no name.
@@ -48,7 +39,7 @@ struct lfset_u64_options {
  * unknown, or the allocator lacks a function. -ENOMEM: no memory, or a capacity no machine has.
  * After a failure *set is NULL (when set is not).
  */
-LFSET_API int lfset_u64_create(struct lfset_u64 **set, const struct lfset_u64_options *options);
+LFSET_API int lfset_u64_create(struct lfset_u64 **set, const struct lfset_options *options);
 
 /**
  * Destroys the set and frees its memory, all of it before it returns. No other thread may be using
@@ -111,7 +102,8 @@ LFSET_API int64_t lfset_u64_contains_many(const struct lfset_u64 *set, const uin
  * @return 0; -EINVAL: set is NULL; -ENOMEM: no memory, or a capacity no machine has. The set's
  * contents never change.
  */
-LFSET_API int lfset_u64_reserve(struct lfset_u64 *set, uint64_t capacity);
+LFSET_API int lfset_u64_reserve(struct lfset_u64 *set, uint64_t capacity,
+                                const struct lfset_cancel *cancel);
 
 /**
  * About how many keys are in the set, in constant time. Exact for small sets at rest; otherwise an
@@ -124,7 +116,7 @@ LFSET_API int64_t lfset_u64_size_estimate(const struct lfset_u64 *set);
  * Exactly how many keys the set held at one instant. Costs a snapshot.
  * @return the number; -EINVAL: set is NULL; -ENOMEM.
  */
-LFSET_API int64_t lfset_u64_size(struct lfset_u64 *set);
+LFSET_API int64_t lfset_u64_size(struct lfset_u64 *set, const struct lfset_cancel *cancel);
 
 /**
  * @return 1 when the set was empty at one instant, 0 when it was not; -EINVAL: set is NULL;
@@ -136,21 +128,23 @@ LFSET_API int lfset_u64_is_empty(struct lfset_u64 *set);
  * Removes all keys at one instant. @return how many there were; -EINVAL: set is NULL; -ENOMEM:
  * nothing changed.
  */
-LFSET_API int64_t lfset_u64_clear(struct lfset_u64 *set);
+LFSET_API int64_t lfset_u64_clear(struct lfset_u64 *set, const struct lfset_cancel *cancel);
 
 /**
  * Removes all keys at one instant and hands back what was there, as a snapshot.
  * @return 0 with *snapshot set; otherwise nothing changed and *snapshot is NULL: -EINVAL: an
  * argument is NULL; -ENOMEM.
  */
-LFSET_API int lfset_u64_drain(struct lfset_u64 *set, struct lfset_u64_snapshot **snapshot);
+LFSET_API int lfset_u64_drain(struct lfset_u64 *set, struct lfset_u64_snapshot **snapshot,
+                              const struct lfset_cancel *cancel);
 
 /**
  * Stores in *snapshot what the set holds at one instant. The snapshot costs as much memory as the
  * set's slice until it is destroyed, and it may outlive the set.
  * @return 0; otherwise *snapshot is NULL: -EINVAL: an argument is NULL; -ENOMEM.
  */
-LFSET_API int lfset_u64_snapshot_take(struct lfset_u64 *set, struct lfset_u64_snapshot **snapshot);
+LFSET_API int lfset_u64_snapshot_take(struct lfset_u64 *set, struct lfset_u64_snapshot **snapshot,
+                                      const struct lfset_cancel *cancel);
 
 /**
  * Calls visit(key, ctx) for keys of the set, in no order, until it returns non-zero. A key that is
@@ -162,7 +156,7 @@ LFSET_API int lfset_u64_snapshot_take(struct lfset_u64 *set, struct lfset_u64_sn
  * values); -EINVAL: set or visit is NULL; -ENOMEM: the thread could not be attached.
  */
 LFSET_API int lfset_u64_each(const struct lfset_u64 *set, int (*visit)(uint64_t key, void *ctx),
-                             void *ctx);
+                             void *ctx, const struct lfset_cancel *cancel);
 
 /** @return how many keys the snapshot holds; -EINVAL when it is NULL. Constant time. */
 LFSET_API int64_t lfset_u64_snapshot_count(const struct lfset_u64_snapshot *snapshot);
@@ -176,7 +170,8 @@ LFSET_API int lfset_u64_snapshot_contains(const struct lfset_u64_snapshot *snaps
  * @return 0 after the last; what visit returned when it stopped; -EINVAL: NULL argument; -ENOMEM.
  */
 LFSET_API int lfset_u64_snapshot_each(struct lfset_u64_snapshot *snapshot,
-                                      int (*visit)(uint64_t key, void *ctx), void *ctx);
+                                      int (*visit)(uint64_t key, void *ctx), void *ctx,
+                                      const struct lfset_cancel *cancel);
 
 /**
  * Copies the keys in ascending order to keys[0 .. max-1]; the smallest ones when there are more.
@@ -188,28 +183,9 @@ LFSET_API int64_t lfset_u64_snapshot_copy(struct lfset_u64_snapshot *snapshot, u
 /** Frees a snapshot. NULL is harmless. No other thread may be using it. */
 LFSET_API void lfset_u64_snapshot_destroy(struct lfset_u64_snapshot *snapshot);
 
-/** What a set is made of. Not one instant while others write. */
-struct lfset_u64_stats {
-    size_t size; /**< in: sizeof(struct lfset_u64_stats) */
-    enum lfset_domain domain;
-    uint64_t capacity;  /**< slots of the current slice */
-    uint64_t live;      /**< as lfset_u64_size_estimate */
-    uint64_t bound;     /**< estimate of slots taken, by present and by removed keys */
-    uint64_t bytes;     /**< allocated for the set and its current slices */
-    uint64_t slices;    /**< 1 at rest, more during a succession */
-    uint64_t grows;     /**< successions to a larger slice */
-    uint64_t purges;    /**< successions to a slice of the same size */
-    uint64_t shrinks;   /**< successions to a smaller slice */
-    uint64_t rehashes;  /**< successions that also changed the hash, because keys clustered */
-    uint64_t snapshots; /**< gated successions by snapshot, size, is_empty, pop */
-    uint64_t clears;    /**< gated successions by clear and drain */
-    uint64_t retired;   /**< slices retired and not freed yet */
-    const char *name;   /**< never NULL; valid as long as the set */
-};
-
 /** @return 0; -EINVAL: NULL, or stats->size is not one this library knows; -ENOMEM: not attached.
  */
-LFSET_API int lfset_u64_stats_read(const struct lfset_u64 *set, struct lfset_u64_stats *stats);
+LFSET_API int lfset_u64_stats_read(const struct lfset_u64 *set, struct lfset_stats *stats);
 
 /**
  * Counts, for i < length, the bound slots of the current slice that lie i slots behind their home
@@ -224,6 +200,128 @@ LFSET_API int64_t lfset_u64_probe_lengths(const struct lfset_u64 *set, uint64_t 
  * @return 1 when they hold; 0 with *reason (when not NULL) a static text; -EINVAL: set is NULL.
  */
 LFSET_API int lfset_u64_validate(const struct lfset_u64 *set, const char **reason);
+
+/* ---- more than one key, more than one set ---------------------------------------------------- */
+
+/**
+ * Removes the keys for which `unwanted` answers 1. Each key is removed on its own: `unwanted` saw the
+ * key at an instant at which it was present, and it is removed if it is present still. Keys added
+ * meanwhile may or may not be asked about. `unwanted` may use this set and others; a negative answer
+ * stops, and is returned.
+ * @return how many were removed; -EINVAL; -ENOMEM; -ECANCELED or -ETIMEDOUT: some were removed.
+ */
+LFSET_API int64_t lfset_u64_remove_if(struct lfset_u64 *set,
+                                      int (*unwanted)(uint64_t key, void *ctx), void *ctx,
+                                      const struct lfset_cancel *cancel);
+
+/**
+ * A new set with what `set` held at one instant. @param options of the new set; NULL: like `set`,
+ * without a name. @return 0; otherwise *copy is NULL: -EINVAL, -ENOMEM, -ECANCELED, -ETIMEDOUT.
+ */
+LFSET_API int lfset_u64_clone(struct lfset_u64 *set, struct lfset_u64 **copy,
+                              const struct lfset_options *options,
+                              const struct lfset_cancel *cancel);
+
+/**
+ * A new set with the combination of two: a union, an intersection and so on. Each input is read at
+ * one instant (its snapshot), the first before the second, so together they may be two instants. Both
+ * may be the same set. No locks: any number of threads may combine the same sets in any order.
+ * @param options of the new set; NULL: like `a` (snapshots: the defaults), without a name.
+ * @return 0; otherwise *result is NULL: -EINVAL, -ENOMEM, -ECANCELED, -ETIMEDOUT.
+ */
+LFSET_API int lfset_u64_combine(struct lfset_u64 *a, enum lfset_combination combination,
+                                struct lfset_u64 *b, struct lfset_u64 **result,
+                                const struct lfset_options *options,
+                                const struct lfset_cancel *cancel);
+/** As lfset_u64_combine, of a set and a snapshot. */
+LFSET_API int lfset_u64_combine_snapshot(struct lfset_u64 *a, enum lfset_combination combination,
+                                         struct lfset_u64_snapshot *b, struct lfset_u64 **result,
+                                         const struct lfset_options *options,
+                                         const struct lfset_cancel *cancel);
+/** As lfset_u64_combine, of two snapshots. */
+LFSET_API int lfset_u64_snapshot_combine(struct lfset_u64_snapshot *a,
+                                         enum lfset_combination combination,
+                                         struct lfset_u64_snapshot *b, struct lfset_u64 **result,
+                                         const struct lfset_options *options,
+                                         const struct lfset_cancel *cancel);
+
+/**
+ * The same in place: makes `set` the combination of itself and `other`. `other` is read at one
+ * instant, and so is `set` where what it holds matters (INTERSECTION, SYMMETRIC_DIFFERENCE). Then
+ * each key is added or removed on its own, so that others see the change happen key by key.
+ * @return how many keys changed; -EINVAL; -ENOMEM, -ECANCELED, -ETIMEDOUT: some keys were changed.
+ */
+LFSET_API int64_t lfset_u64_apply(struct lfset_u64 *set, enum lfset_combination combination,
+                                  struct lfset_u64 *other, const struct lfset_cancel *cancel);
+/** As lfset_u64_apply, with a snapshot. */
+LFSET_API int64_t lfset_u64_apply_snapshot(struct lfset_u64 *set,
+                                           enum lfset_combination combination,
+                                           struct lfset_u64_snapshot *other,
+                                           const struct lfset_cancel *cancel);
+
+/**
+ * How two sets are related. Each is read at one instant, as by lfset_u64_combine.
+ * @return the bits of enum lfset_relation that hold (at least one of DISJOINT and INTERSECTS is
+ * among them); -EINVAL; -ENOMEM; -ECANCELED; -ETIMEDOUT.
+ */
+LFSET_API int lfset_u64_compare(struct lfset_u64 *a, struct lfset_u64 *b,
+                                const struct lfset_cancel *cancel);
+/** As lfset_u64_compare, of a set and a snapshot. */
+LFSET_API int lfset_u64_compare_snapshot(struct lfset_u64 *a, struct lfset_u64_snapshot *b,
+                                         const struct lfset_cancel *cancel);
+/** As lfset_u64_compare, of two snapshots. */
+LFSET_API int lfset_u64_snapshot_compare(struct lfset_u64_snapshot *a, struct lfset_u64_snapshot *b,
+                                         const struct lfset_cancel *cancel);
+
+/* ---- files (format: lfset-file(5)) ------------------------------------------------------------ */
+
+/**
+ * Writes what the set holds at one instant to a file descriptor, from where it stands.
+ * @return 0; -EINVAL; -ENOMEM; -ECANCELED, -ETIMEDOUT, or the negative errno of a write: a part was
+ * written, which load refuses.
+ */
+LFSET_API int lfset_u64_save_fd(struct lfset_u64 *set, int fd, const struct lfset_cancel *cancel);
+/** The same to a file: written beside it, synced, and renamed over it, so that `path` is the old file
+ * or the new one at any time. */
+LFSET_API int lfset_u64_save(struct lfset_u64 *set, const char *path,
+                             const struct lfset_cancel *cancel);
+/**
+ * Adds the keys of a saved set. The file is read and checked whole first: what is truncated, corrupted
+ * or of another kind changes nothing.
+ * @param why NULL, or where to store a static text that says what was wrong with the file.
+ * @return how many keys were added that were not there; -EINVAL: NULL argument; -EBADMSG: not a
+ * saved set of this kind, or damaged; -ENOTSUP: of a newer format; -ENOMEM, -ECANCELED, -ETIMEDOUT
+ * (some keys may have been added when the reading was done), or the errno of a read.
+ */
+LFSET_API int64_t lfset_u64_load_fd(struct lfset_u64 *set, int fd, const char **why,
+                                    const struct lfset_cancel *cancel);
+/** The same from a file. */
+LFSET_API int64_t lfset_u64_load(struct lfset_u64 *set, const char *path, const char **why,
+                                 const struct lfset_cancel *cancel);
+
+/**
+ * Prints what the set holds at one instant, in order: "{1, 2, 3}".
+ * @param max print at most so many, then "... (N in all)"; 0: all.
+ * @return 0; -EINVAL; -ENOMEM; -ECANCELED, -ETIMEDOUT, or -EIO.
+ */
+LFSET_API int lfset_u64_print(struct lfset_u64 *set, FILE *file, uint64_t max,
+                              const struct lfset_cancel *cancel);
+
+/* ---- waiting ----------------------------------------------------------------------------------- */
+
+/**
+ * Sleeps until the key is in the set. Nobody polls: who adds the key, cancels the token or lets it
+ * expire wakes the sleeper.
+ * @return 0: it was there at an instant during the call; -ECANCELED; -ETIMEDOUT; -EINVAL: set is
+ * NULL; -EDEADLK: inside a section, which would hold back memory meanwhile; -ENOMEM.
+ */
+LFSET_API int lfset_u64_wait_present(struct lfset_u64 *set, uint64_t key,
+                                     const struct lfset_cancel *cancel);
+/** The same until the key is not in the set. */
+LFSET_API int lfset_u64_wait_absent(struct lfset_u64 *set, uint64_t key,
+                                    const struct lfset_cancel *cancel);
+/** The same until the set is empty. */
+LFSET_API int lfset_u64_wait_empty(struct lfset_u64 *set, const struct lfset_cancel *cancel);
 
 #ifdef __cplusplus
 }

@@ -48,7 +48,7 @@ static bool enter(struct lfset__walk *walk, const struct lfset_u64 *set)
 
 /* ---- creation ----------------------------------------------------------------------------------- */
 
-static int check_options(const struct lfset_u64_options *options)
+static int check_options(const struct lfset_options *options)
 {
     if (options->size != sizeof *options ||
         (options->domain != LFSET_RCU && options->domain != LFSET_HP)) {
@@ -58,9 +58,9 @@ static int check_options(const struct lfset_u64_options *options)
     return allocator && (!allocator->alloc || !allocator->free) ? -EINVAL : 0;
 }
 
-int lfset_u64_create(struct lfset_u64 **set, const struct lfset_u64_options *options)
+int lfset_u64_create(struct lfset_u64 **set, const struct lfset_options *options)
 {
-    static const struct lfset_u64_options defaults = LFSET_U64_OPTIONS_INIT;
+    static const struct lfset_options defaults = LFSET_OPTIONS_INIT;
     if (!set) {
         return -EINVAL;
     }
@@ -328,7 +328,7 @@ int lfset_u64_reserve(struct lfset_u64 *set, uint64_t capacity)
 
 int64_t lfset_u64_size_estimate(const struct lfset_u64 *set)
 {
-    struct lfset_u64_stats stats = {.size = sizeof stats};
+    struct lfset_stats stats = {.size = sizeof stats};
     int error = lfset_u64_stats_read(set, &stats);
     return error ? error : (int64_t)stats.live;
 }
@@ -484,7 +484,7 @@ int lfset_u64_each(const struct lfset_u64 *set, int (*visit)(uint64_t key, void 
 
 /* ---- what it is made of ------------------------------------------------------------------------- */
 
-int lfset_u64_stats_read(const struct lfset_u64 *set, struct lfset_u64_stats *stats)
+int lfset_u64_stats_read(const struct lfset_u64 *set, struct lfset_stats *stats)
 {
     struct lfset__walk walk;
     if (!set || !stats || stats->size != sizeof *stats) {
@@ -499,7 +499,7 @@ int lfset_u64_stats_read(const struct lfset_u64 *set, struct lfset_u64_stats *st
         root = lfset__walk_root(&walk);
     } while (!lfset__protect_next(&walk, root, &next));
     uint64_t live;
-    *stats = (struct lfset_u64_stats){
+    *stats = (struct lfset_stats){
         .size = sizeof *stats,
         .domain = base->domain,
         .capacity = UINT64_C(1) << root->log2,

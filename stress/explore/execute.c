@@ -175,7 +175,7 @@ static void do_each(void)
 {
     struct visited visited = {.count = 0};
     uint64_t invoke = sched_clock();
-    int result = lfset_u64_each(set, visit, &visited);
+    int result = lfset_u64_each(set, visit, &visited, NULL);
     uint64_t ret = sched_clock();
     if (result == -ENOMEM && plan->enomem) {
         return;
@@ -232,7 +232,7 @@ static void do_many(const struct plan_op *op)
 
 static int64_t do_stats(void)
 {
-    struct lfset_u64_stats stats = {.size = sizeof stats};
+    struct lfset_stats stats = {.size = sizeof stats};
     int result = lfset_u64_stats_read(set, &stats);
     return result < 0 ? result : lfset_u64_size_estimate(set) < 0 ? -EIO : 0;
 }
@@ -269,8 +269,8 @@ static void do_op(unsigned thread, const struct plan_op *op, struct late *late,
     case PLAN_SNAPSHOT:
     case PLAN_DRAIN:
         record = log_begin(thread, op->kind == PLAN_DRAIN ? HISTORY_DRAIN : HISTORY_SNAPSHOT, 0);
-        result = op->kind == PLAN_DRAIN ? lfset_u64_drain(set, &snapshot)
-                                        : lfset_u64_snapshot_take(set, &snapshot);
+        result = op->kind == PLAN_DRAIN ? lfset_u64_drain(set, &snapshot, NULL)
+                                        : lfset_u64_snapshot_take(set, &snapshot, NULL);
         if (snapshot && result == 0) {
             uint64_t ret = sched_clock();
             if (plan->late) {
@@ -285,12 +285,12 @@ static void do_op(unsigned thread, const struct plan_op *op, struct late *late,
         break;
     case PLAN_CLEAR:
         record = log_begin(thread, HISTORY_CLEAR, 0);
-        result = lfset_u64_clear(set);
+        result = lfset_u64_clear(set, NULL);
         log_end(record, sched_clock(), result < 0 ? result : 1);
         break;
     case PLAN_SIZE:
         record = log_begin(thread, HISTORY_SIZE, 0);
-        result = lfset_u64_size(set);
+        result = lfset_u64_size(set, NULL);
         records[record].value = (uint64_t)result;
         log_end(record, sched_clock(), result);
         break;
@@ -303,7 +303,7 @@ static void do_op(unsigned thread, const struct plan_op *op, struct late *late,
         do_each();
         break;
     case PLAN_RESERVE:
-        result = lfset_u64_reserve(set, 6 + 10u * op->key);
+        result = lfset_u64_reserve(set, 6 + 10u * op->key, NULL);
         if (result != 0 && !(result == -ENOMEM && plan->enomem)) {
             sched_fail("reserve returned %lld", (long long)result);
         }
@@ -415,7 +415,7 @@ static void build(void *arg)
 {
     (void)arg;
     sched_set_doing("setup");
-    struct lfset_u64_options options = LFSET_U64_OPTIONS_INIT;
+    struct lfset_options options = LFSET_OPTIONS_INIT;
     options.domain = plan->domain;
     options.capacity = plan->capacity;
     options.allocator = &arena_allocator;
@@ -423,7 +423,7 @@ static void build(void *arg)
     if (lfset_u64_create(&set, &options) != 0) {
         sched_fail("create failed");
     }
-    if (plan->lower_floor && lfset_u64_reserve(set, 1) != 0) {
+    if (plan->lower_floor && lfset_u64_reserve(set, 1, NULL) != 0) {
         sched_fail("reserve failed");
     }
     const struct lfset__slice *root = atomic_load(&base()->root);
@@ -448,7 +448,7 @@ static void build(void *arg)
     }
     settle();
     struct visited visited = {.count = 0};
-    (void)lfset_u64_each(set, visit, &visited);
+    (void)lfset_u64_each(set, visit, &visited, NULL);
     memcpy(initial, visited.keys, visited.count * sizeof *initial);
     initial_count = visited.count;
     for (size_t i = 0; i < initial_count; i++) {
@@ -529,7 +529,7 @@ static void log_final_contents(void)
     if (plan->final_snapshot) {
         struct lfset_u64_snapshot *snapshot = NULL;
         size_t record = log_begin(thread, HISTORY_SNAPSHOT, 0);
-        if (lfset_u64_snapshot_take(set, &snapshot) != 0) {
+        if (lfset_u64_snapshot_take(set, &snapshot, NULL) != 0) {
             sched_fail("the last snapshot failed");
         }
         read_snapshot(snapshot, record, sched_clock());
@@ -538,7 +538,7 @@ static void log_final_contents(void)
     }
     struct visited visited = {.count = 0};
     size_t record = log_begin(thread, HISTORY_SNAPSHOT, 0);
-    int result = lfset_u64_each(set, visit, &visited);
+    int result = lfset_u64_each(set, visit, &visited, NULL);
     if (result != 0) {
         sched_fail("the last iteration returned %d", result);
     }

@@ -165,11 +165,11 @@ static inline int litmus_block_begin(struct litmus_run *run, enum lfset_domain d
     int rc = 0;
 
     if (block->set) {
-        const int64_t cleared = lfset_u64_clear(block->set);
+        const int64_t cleared = lfset_u64_clear(block->set, NULL);
         if (cleared < 0)
             return (int)cleared;
     } else {
-        struct lfset_u64_options options = LFSET_U64_OPTIONS_INIT;
+        struct lfset_options options = LFSET_OPTIONS_INIT;
 
         options.domain = domain;
         options.seed = (run->seed + number) | 1;
@@ -191,7 +191,7 @@ static inline int litmus_block_begin(struct litmus_run *run, enum lfset_domain d
 /* @return how often the set has grown. */
 static inline uint64_t litmus_set_end(struct litmus_block *block)
 {
-    struct lfset_u64_stats stats = {.size = sizeof(stats)};
+    struct lfset_stats stats = {.size = sizeof(stats)};
 
     lfset_u64_stats_read(block->set, &stats);
     lfset_u64_destroy(block->set);

@@ -8,7 +8,7 @@ int use_u64(void);
 
 int use_u64(void)
 {
-    struct lfset_u64_options options = LFSET_U64_OPTIONS_INIT;
+    struct lfset_options options = LFSET_OPTIONS_INIT;
     options.domain = LFSET_HP;
     options.name = "use";
 

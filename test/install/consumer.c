@@ -30,7 +30,7 @@ int main(int argc, char **argv)
     add_keys(set);
     pthread_join(thread, NULL);
 
-    int64_t size = lfset_u64_size(set);
+    int64_t size = lfset_u64_size(set, NULL);
     if (size != KEYS || lfset_u64_contains(set, KEYS - 1) != 1 ||
         lfset_u64_contains(set, KEYS) != 0) {
         fprintf(stderr, "%lld keys\n", (long long)size);

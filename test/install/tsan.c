@@ -38,7 +38,7 @@ static int consume(void)
 
 static int exchange(enum lfset_domain domain)
 {
-    struct lfset_u64_options options = LFSET_U64_OPTIONS_INIT;
+    struct lfset_options options = LFSET_OPTIONS_INIT;
     options.domain = domain;
     pthread_t thread;
     for (int i = 0; i < MESSAGES; i++)

@@ -58,14 +58,14 @@ static void *work(void *arg)
             expect(lfset_u64_contains(me->set, key - OWN * THREADS) == 0, "a key came back");
         }
         if (i % 1000 == 0)
-            expect(lfset_u64_size(me->set) >= 0, "size failed");
+            expect(lfset_u64_size(me->set, NULL) >= 0, "size failed");
     }
     return NULL;
 }
 
 static void load(enum lfset_domain domain)
 {
-    struct lfset_u64_options options = LFSET_U64_OPTIONS_INIT;
+    struct lfset_options options = LFSET_OPTIONS_INIT;
     struct lfset_u64 *set;
     options.domain = domain;
     expect(lfset_u64_create(&set, &options) == 0, "create failed");
@@ -77,7 +77,7 @@ static void load(enum lfset_domain domain)
     }
     for (size_t i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
-    expect(lfset_u64_size(set) == OWN * THREADS, "the size is wrong");
+    expect(lfset_u64_size(set, NULL) == OWN * THREADS, "the size is wrong");
     expect(lfset_barrier() == 0, "barrier failed");
     struct lfset_garbage garbage;
     expect(lfset_garbage_read(domain, &garbage) == 0 && garbage.objects == 0, "garbage is left");

@@ -17,7 +17,7 @@
 
 static struct lfset_u64 *set_new(enum lfset_domain domain)
 {
-    struct lfset_u64_options options = LFSET_U64_OPTIONS_INIT;
+    struct lfset_options options = LFSET_OPTIONS_INIT;
     options.domain = domain;
     struct lfset_u64 *set;
     if (lfset_u64_create(&set, &options) != 0) {
@@ -79,7 +79,7 @@ static int consume_once(struct exchange *exchange, unsigned way)
     uint64_t keys[64];
     int taken = 0;
     if (way % 8 == 0) {
-        expect(lfset_u64_snapshot_take(exchange->notes, &snapshot) == 0, "snapshot");
+        expect(lfset_u64_snapshot_take(exchange->notes, &snapshot, NULL) == 0, "snapshot");
         const int64_t count = lfset_u64_snapshot_copy(snapshot, keys, 64);
         for (int64_t i = 0; i < count; i++) {
             if (lfset_u64_remove(exchange->notes, keys[i]) == 1) {
@@ -88,7 +88,7 @@ static int consume_once(struct exchange *exchange, unsigned way)
             }
         }
     } else if (way % 8 == 1) {
-        expect(lfset_u64_drain(exchange->notes, &snapshot) == 0, "drain");
+        expect(lfset_u64_drain(exchange->notes, &snapshot, NULL) == 0, "drain");
         const int64_t count = lfset_u64_snapshot_count(snapshot);
         uint64_t *all = malloc(((size_t)count + 1) * sizeof *all);
         expect(all != NULL, "no memory");
@@ -130,7 +130,7 @@ static void change_hands(enum lfset_domain domain)
     (void)lfset_u64_add(exchange.taken, UINT64_MAX);
     for (size_t i = 0; i < CONSUMERS; i++)
         pthread_join(consumers[i], NULL);
-    expect(lfset_u64_size(exchange.taken) == NOTES + 1, "notes are missing");
+    expect(lfset_u64_size(exchange.taken, NULL) == NOTES + 1, "notes are missing");
     expect(lfset_u64_destroy(exchange.notes) == 0, "destroy");
     expect(lfset_u64_destroy(exchange.taken) == 0, "destroy");
 }
@@ -239,7 +239,7 @@ static void *churn(void *arg)
         if (i % 64 == 63)
             expect(lfset_section_leave() == 0, "leave");
         if (i % 512 == 511)
-            expect(lfset_u64_size(set) >= 0, "size");
+            expect(lfset_u64_size(set, NULL) >= 0, "size");
     }
     while (lfset_section_leave() == 0)
         ;
@@ -250,7 +250,7 @@ static void free_behind_readers(enum lfset_domain domain)
 {
     struct counting counting = {PTHREAD_MUTEX_INITIALIZER, 0};
     const struct lfset_allocator allocator = {&counting, counting_alloc, counting_free, 0};
-    struct lfset_u64_options options = LFSET_U64_OPTIONS_INIT;
+    struct lfset_options options = LFSET_OPTIONS_INIT;
     options.domain = domain;
     options.allocator = &allocator;
     struct lfset_u64 *set;

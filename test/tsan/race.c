@@ -44,7 +44,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: race rcu|hp\n");
         return 2;
     }
-    struct lfset_u64_options options = LFSET_U64_OPTIONS_INIT;
+    struct lfset_options options = LFSET_OPTIONS_INIT;
     options.domain = strcmp(argv[1], "hp") == 0 ? LFSET_HP : LFSET_RCU;
     pthread_t reader;
     if (lfset_u64_create(&posted, &options) != 0 ||

@@ -259,7 +259,7 @@ size_t heap_in_use(void)
 struct lfset_u64 *set_new(enum lfset_domain domain, uint64_t capacity, uint64_t seed,
                           struct memory *memory)
 {
-    struct lfset_u64_options options = LFSET_U64_OPTIONS_INIT;
+    struct lfset_options options = LFSET_OPTIONS_INIT;
     options.domain = domain;
     options.capacity = capacity;
     options.seed = seed;
@@ -286,9 +286,9 @@ void set_end(struct lfset_u64 *set, struct memory *memory)
         memory_check_balance(memory);
 }
 
-struct lfset_u64_stats set_stats(const struct lfset_u64 *set)
+struct lfset_stats set_stats(const struct lfset_u64 *set)
 {
-    struct lfset_u64_stats stats = {.size = sizeof stats};
+    struct lfset_stats stats = {.size = sizeof stats};
     CHECK_EQ(lfset_u64_stats_read(set, &stats), 0);
     return stats;
 }
@@ -302,7 +302,7 @@ struct lfset_garbage garbage(enum lfset_domain domain)
 
 static uint64_t successions(const struct lfset_u64 *set)
 {
-    const struct lfset_u64_stats stats = set_stats(set);
+    const struct lfset_stats stats = set_stats(set);
     return stats.grows + stats.purges + stats.shrinks + stats.rehashes + stats.snapshots +
            stats.clears;
 }
@@ -310,7 +310,7 @@ static uint64_t successions(const struct lfset_u64 *set)
 void set_force_succession(struct lfset_u64 *set)
 {
     const uint64_t before = successions(set);
-    CHECK(lfset_u64_size(set) >= 0, "size failed");
+    CHECK(lfset_u64_size(set, NULL) >= 0, "size failed");
     CHECK(successions(set) > before, "size made no successor");
 }
 

@@ -110,7 +110,7 @@ struct lfset_u64 *set_new(enum lfset_domain domain, uint64_t capacity, uint64_t 
 void set_check(const struct lfset_u64 *set);
 /* Checks, destroys, and checks that `memory` (unless NULL) got everything back. */
 void set_end(struct lfset_u64 *set, struct memory *memory);
-struct lfset_u64_stats set_stats(const struct lfset_u64 *set);
+struct lfset_stats set_stats(const struct lfset_u64 *set);
 struct lfset_garbage garbage(enum lfset_domain domain);
 /* Adds a key and takes it out again until the set has a new slice. */
 void set_force_succession(struct lfset_u64 *set);

@@ -57,7 +57,7 @@ TEST_BOTH(reclaim, attach_and_detach)
     CHECK_EQ(lfset_u64_contains(set, 8), 1);
     CHECK_EQ(lfset_section_leave(), 0);
     CHECK_EQ(lfset_thread_detach(), 0);
-    CHECK_EQ(lfset_u64_size(set), 200);
+    CHECK_EQ(lfset_u64_size(set, NULL), 200);
     set_end(set, NULL);
 }
 
@@ -75,7 +75,7 @@ TEST_BOTH(reclaim, destroy_is_refused_inside_a_section)
     CHECK_EQ(lfset_u64_contains(set, 1), 1);
     CHECK_EQ(lfset_u64_add(set, 2), 1);
     CHECK_EQ(lfset_section_leave(), 0);
-    CHECK_EQ(lfset_u64_size(set), 2);
+    CHECK_EQ(lfset_u64_size(set, NULL), 2);
     set_end(set, &memory);
 }
 
@@ -305,7 +305,7 @@ static void retire_on(void *arg)
         if (me->in_turns)
             event_wait(&me->turn, turn);
         for (size_t i = 0; i < 7; i++)
-            if (lfset_u64_size(me->set) < 0)
+            if (lfset_u64_size(me->set, NULL) < 0)
                 fault("size failed");
         if (me->in_turns)
             event_signal(&me->turned);
@@ -371,7 +371,7 @@ static void garbage_is_bounded(uint64_t capacity)
     const size_t successions = scaled(10000);
     struct lfset_u64 *set = set_new(LFSET_HP, capacity, 7, NULL);
     CHECK_EQ(lfset_u64_add(set, 1), 1);
-    const struct lfset_u64_stats stats = set_stats(set);
+    const struct lfset_stats stats = set_stats(set);
     struct stopper readers[READERS];
     struct crew crews[READERS];
     for (size_t i = 0; i < READERS; i++) {
@@ -500,7 +500,7 @@ static int stop_in_visit(uint64_t key, void *ctx)
 static void stop_in_each(void *arg)
 {
     struct stopper *me = arg;
-    if (lfset_u64_each(me->set, stop_in_visit, me) != 0)
+    if (lfset_u64_each(me->set, stop_in_visit, me, NULL) != 0)
         fault("each failed");
 }
 
@@ -567,7 +567,7 @@ static void stop_in_operation(void *arg)
 {
     struct stopper *me = arg;
     stop_in_next_alloc = me;
-    const int64_t size = lfset_u64_size(me->set);
+    const int64_t size = lfset_u64_size(me->set, NULL);
     if (size != 1)
         fault("size answers %" PRId64, size);
     if (lfset_u64_contains(me->set, 1) != 1)
@@ -657,7 +657,7 @@ TEST_BOTH(reclaim, sets_come_and_go)
             CHECK_EQ(lfset_u64_add(other, key), 1);
         }
         set_end(other, NULL);
-        CHECK_EQ(lfset_u64_size(set), 50);
+        CHECK_EQ(lfset_u64_size(set, NULL), 50);
         set_end(set, &memory);
         CHECK_EQ(garbage(domain).objects, 0);
     }

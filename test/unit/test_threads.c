@@ -44,8 +44,8 @@ static void use_both(void *arg)
     struct lfset_u64 *const sets[2] = {pair->rcu, pair->hp};
     for (size_t i = 0; i < 2; i++) {
         const bool ok = lfset_u64_add(sets[i], 1) >= 0 && lfset_u64_contains(sets[i], 2) >= 0 &&
-                        lfset_u64_size(sets[i]) >= 0 && lfset_section_enter() == 0 &&
-                        lfset_u64_remove(sets[i], 1) >= 0 && lfset_u64_size(sets[i]) >= 0 &&
+                        lfset_u64_size(sets[i], NULL) >= 0 && lfset_section_enter() == 0 &&
+                        lfset_u64_remove(sets[i], 1) >= 0 && lfset_u64_size(sets[i], NULL) >= 0 &&
                         lfset_section_leave() == 0;
         if (!ok)
             fault("an operation failed");
@@ -127,7 +127,7 @@ static void retire_and_end(void *arg)
 {
     struct stopper *me = arg;
     for (size_t i = 0; i < me->successions; i++)
-        if (lfset_u64_size(me->set) < 0)
+        if (lfset_u64_size(me->set, NULL) < 0)
             fault("size failed");
 }
 
@@ -170,7 +170,7 @@ static void retire_step_by_step(void *arg)
     struct stopper *me = arg;
     for (size_t i = 1; i <= me->successions; i++) {
         event_wait(&me->go_on, i);
-        if (lfset_u64_size(me->set) < 0)
+        if (lfset_u64_size(me->set, NULL) < 0)
             fault("size failed");
         event_signal(&me->stopped);
     }
@@ -409,9 +409,9 @@ static const char *use_everything(struct lfset_u64 *set, bool alone)
     for (uint64_t key = mine; key < mine + 300; key++)
         if (lfset_u64_remove(set, key) != 1)
             return "remove does not answer 1";
-    if (lfset_u64_size(set) < STABLE)
+    if (lfset_u64_size(set, NULL) < STABLE)
         return "size is too small";
-    if (lfset_u64_snapshot_take(set, &snapshot) != 0)
+    if (lfset_u64_snapshot_take(set, &snapshot, NULL) != 0)
         return "no snapshot";
     for (uint64_t key = 0; key < STABLE; key++)
         if (lfset_u64_snapshot_contains(snapshot, key) != 1)
@@ -423,7 +423,7 @@ static const char *use_everything(struct lfset_u64 *set, bool alone)
         return NULL;
     if (lfset_u64_pop(set, &popped) != 1 || lfset_u64_contains(set, popped) != 0)
         return "pop";
-    if (lfset_u64_clear(set) < STABLE - 1 || lfset_u64_is_empty(set) != 1)
+    if (lfset_u64_clear(set, NULL) < STABLE - 1 || lfset_u64_is_empty(set) != 1)
         return "clear";
     return NULL;
 }
@@ -442,7 +442,7 @@ static const char *destroy_and_begin_anew(struct pair *pair)
     if (lfset_u64_destroy(pair->rcu) != 0 || lfset_u64_destroy(pair->hp) != 0)
         return "destroy";
     for (int domain = 0; domain < 2; domain++) {
-        struct lfset_u64_options options = LFSET_U64_OPTIONS_INIT;
+        struct lfset_options options = LFSET_OPTIONS_INIT;
         options.domain = (enum lfset_domain)domain;
         struct lfset_u64 *set = NULL;
         if (lfset_u64_create(&set, &options) != 0)
@@ -568,10 +568,10 @@ static void load_body(void *arg)
             if (i >= 50 && lfset_u64_remove(sets[s], key - 50) != 1)
                 fault("remove does not answer 1");
             uint64_t visits = 0;
-            if (i % 64 == 0 && lfset_u64_size(sets[s]) < STABLE)
+            if (i % 64 == 0 && lfset_u64_size(sets[s], NULL) < STABLE)
                 fault("size is too small");
             if (i % 128 == 1 &&
-                (lfset_u64_each(sets[s], visit_all, &visits) != 0 || visits < STABLE))
+                (lfset_u64_each(sets[s], visit_all, &visits, NULL) != 0 || visits < STABLE))
                 fault("each visited too few");
             if (i % 32 == 2 &&
                 (lfset_section_enter() != 0 || lfset_u64_contains(sets[s], i % STABLE) != 1 ||

@@ -9,7 +9,7 @@
 
 /* ---- creation and its errors ---- */
 
-static void check_create_fails(const struct lfset_u64_options *options, int error)
+static void check_create_fails(const struct lfset_options *options, int error)
 {
     int rubbish = 0;
     struct lfset_u64 *set = (struct lfset_u64 *)(void *)&rubbish;
@@ -22,20 +22,20 @@ TEST(u64, create_with_defaults)
     struct lfset_u64 *set = NULL;
     CHECK_EQ(lfset_u64_create(&set, NULL), 0);
     CHECK(set != NULL, "create answered 0 and stored NULL");
-    const struct lfset_u64_stats stats = set_stats(set);
+    const struct lfset_stats stats = set_stats(set);
     CHECK_EQ(stats.domain, LFSET_RCU);
     CHECK_EQ(stats.live, 0);
     CHECK_EQ(stats.bound, 0);
     CHECK_EQ(stats.slices, 1);
     CHECK(stats.name != NULL && stats.name[0] == '\0', "a set without a name has one");
-    CHECK_EQ(lfset_u64_size(set), 0);
+    CHECK_EQ(lfset_u64_size(set, NULL), 0);
     set_end(set, NULL);
     CHECK_EQ(lfset_u64_destroy(NULL), 0);
 }
 
 TEST(u64, create_refuses_bad_options)
 {
-    struct lfset_u64_options options = LFSET_U64_OPTIONS_INIT;
+    struct lfset_options options = LFSET_OPTIONS_INIT;
     CHECK_EQ(lfset_u64_create(NULL, NULL), -EINVAL);
     CHECK_EQ(lfset_u64_create(NULL, &options), -EINVAL);
 
@@ -57,7 +57,7 @@ TEST_BOTH(u64, create_refuses_bad_allocators)
 {
     struct memory memory;
     memory_init(&memory, 0);
-    struct lfset_u64_options options = LFSET_U64_OPTIONS_INIT;
+    struct lfset_options options = LFSET_OPTIONS_INIT;
     options.domain = domain;
     struct lfset_allocator broken = memory.hook;
     options.allocator = &broken;
@@ -79,7 +79,7 @@ TEST_BOTH(u64, create_refuses_capacities_no_machine_has)
 {
     struct memory memory;
     memory_init(&memory, 0);
-    struct lfset_u64_options options = LFSET_U64_OPTIONS_INIT;
+    struct lfset_options options = LFSET_OPTIONS_INIT;
     options.domain = domain;
     for (unsigned hooked = 0; hooked < 2; hooked++) {
         options.allocator = hooked == 0 ? NULL : &memory.hook;
@@ -101,7 +101,7 @@ TEST_BOTH(u64, create_copies_allocator_and_name)
     char name[101];
     memset(name, 'n', 100);
     name[100] = '\0';
-    struct lfset_u64_options options = LFSET_U64_OPTIONS_INIT;
+    struct lfset_options options = LFSET_OPTIONS_INIT;
     options.domain = domain;
     options.allocator = &hook;
     options.name = name;
@@ -110,7 +110,7 @@ TEST_BOTH(u64, create_copies_allocator_and_name)
     memset(&hook, 0, sizeof hook);
     memset(name, 'x', 100);
 
-    const struct lfset_u64_stats stats = set_stats(set);
+    const struct lfset_stats stats = set_stats(set);
     CHECK_EQ(stats.domain, domain);
     CHECK_EQ(strlen(stats.name), 63);
     CHECK_EQ(strspn(stats.name, "n"), 63);
@@ -163,13 +163,13 @@ TEST_BOTH(u64, null_arguments)
     CHECK_EQ(lfset_u64_add_many(set, NULL, 0, NULL), 0);
     CHECK_EQ(lfset_u64_remove_many(set, NULL, 0, NULL), 0);
     CHECK_EQ(lfset_u64_contains_many(set, NULL, 0, NULL), 0);
-    CHECK_EQ(lfset_u64_reserve(NULL, 1), -EINVAL);
+    CHECK_EQ(lfset_u64_reserve(NULL, 1, NULL), -EINVAL);
     CHECK_EQ(lfset_u64_size_estimate(NULL), -EINVAL);
-    CHECK_EQ(lfset_u64_size(NULL), -EINVAL);
+    CHECK_EQ(lfset_u64_size(NULL, NULL), -EINVAL);
     CHECK_EQ(lfset_u64_is_empty(NULL), -EINVAL);
-    CHECK_EQ(lfset_u64_clear(NULL), -EINVAL);
-    CHECK_EQ(lfset_u64_each(NULL, visit_nothing, NULL), -EINVAL);
-    CHECK_EQ(lfset_u64_each(set, NULL, NULL), -EINVAL);
+    CHECK_EQ(lfset_u64_clear(NULL, NULL), -EINVAL);
+    CHECK_EQ(lfset_u64_each(NULL, visit_nothing, NULL, NULL), -EINVAL);
+    CHECK_EQ(lfset_u64_each(set, NULL, NULL, NULL), -EINVAL);
     CHECK_EQ(lfset_u64_validate(NULL, NULL), -EINVAL);
     CHECK_EQ(lfset_u64_validate(set, NULL), 1);
     CHECK_EQ(lfset_u64_probe_lengths(NULL, histogram, 4), -EINVAL);
@@ -179,16 +179,16 @@ TEST_BOTH(u64, null_arguments)
     int rubbish = 0;
     struct lfset_u64_snapshot *const none = NULL;
     struct lfset_u64_snapshot *snapshot = (struct lfset_u64_snapshot *)(void *)&rubbish;
-    CHECK_EQ(lfset_u64_snapshot_take(NULL, &snapshot), -EINVAL);
+    CHECK_EQ(lfset_u64_snapshot_take(NULL, &snapshot, NULL), -EINVAL);
     CHECK(snapshot == NULL, "a failed snapshot left something");
     snapshot = (struct lfset_u64_snapshot *)(void *)&rubbish;
-    CHECK_EQ(lfset_u64_drain(NULL, &snapshot), -EINVAL);
+    CHECK_EQ(lfset_u64_drain(NULL, &snapshot, NULL), -EINVAL);
     CHECK(snapshot == NULL, "a failed drain left something");
-    CHECK_EQ(lfset_u64_snapshot_take(set, NULL), -EINVAL);
-    CHECK_EQ(lfset_u64_drain(set, NULL), -EINVAL);
+    CHECK_EQ(lfset_u64_snapshot_take(set, NULL, NULL), -EINVAL);
+    CHECK_EQ(lfset_u64_drain(set, NULL, NULL), -EINVAL);
     CHECK_EQ(lfset_u64_snapshot_count(NULL), -EINVAL);
     CHECK_EQ(lfset_u64_snapshot_contains(NULL, 1), -EINVAL);
-    CHECK_EQ(lfset_u64_snapshot_each(NULL, visit_nothing, NULL), -EINVAL);
+    CHECK_EQ(lfset_u64_snapshot_each(NULL, visit_nothing, NULL, NULL), -EINVAL);
     CHECK_EQ(lfset_u64_snapshot_copy(NULL, &key, 1), -EINVAL);
     lfset_u64_snapshot_destroy(none);
 
@@ -196,8 +196,8 @@ TEST_BOTH(u64, null_arguments)
     CHECK_EQ(lfset_u64_pop(set, NULL), -EINVAL);
     CHECK_EQ(lfset_u64_contains(set, 5), 1);
     CHECK_EQ(key, 77);
-    CHECK_EQ(lfset_u64_snapshot_take(set, &snapshot), 0);
-    CHECK_EQ(lfset_u64_snapshot_each(snapshot, NULL, NULL), -EINVAL);
+    CHECK_EQ(lfset_u64_snapshot_take(set, &snapshot, NULL), 0);
+    CHECK_EQ(lfset_u64_snapshot_each(snapshot, NULL, NULL, NULL), -EINVAL);
     CHECK_EQ(lfset_u64_snapshot_copy(snapshot, NULL, 1), -EINVAL);
     CHECK_EQ(lfset_u64_snapshot_copy(snapshot, NULL, 0), 0);
     lfset_u64_snapshot_destroy(snapshot);
@@ -207,7 +207,7 @@ TEST_BOTH(u64, null_arguments)
 TEST_BOTH(u64, stats_need_their_size)
 {
     struct lfset_u64 *set = set_new(domain, 0, 1, NULL);
-    struct lfset_u64_stats stats = {.size = sizeof stats};
+    struct lfset_stats stats = {.size = sizeof stats};
     CHECK_EQ(lfset_u64_stats_read(NULL, &stats), -EINVAL);
     CHECK_EQ(lfset_u64_stats_read(set, NULL), -EINVAL);
     const size_t bad_sizes[] = {0, 1, sizeof stats - 1, sizeof stats + 1, SIZE_MAX};
@@ -261,7 +261,7 @@ TEST_BOTH(u64, every_boundary_key_alone)
             CHECK_EQ(lfset_u64_add(set, key), 0);
             CHECK_EQ(lfset_u64_contains(set, key), 1);
             CHECK_EQ(lfset_u64_contains(set, other), 0);
-            CHECK_EQ(lfset_u64_size(set), 1);
+            CHECK_EQ(lfset_u64_size(set, NULL), 1);
             CHECK_EQ(lfset_u64_is_empty(set), 0);
             CHECK_EQ(lfset_u64_remove(set, other), 0);
             if (i % 2 == 0) {
@@ -288,12 +288,12 @@ TEST_BOTH(u64, all_boundary_keys_together)
         struct lfset_u64 *set = set_new(domain, 0, seeds[s], NULL);
         for (size_t i = 0; i < count; i++)
             CHECK_EQ(lfset_u64_add(set, keys[i]), 1);
-        CHECK_EQ(lfset_u64_size(set), count);
+        CHECK_EQ(lfset_u64_size(set, NULL), count);
         for (size_t i = 0; i < count; i++)
             CHECK_EQ(lfset_u64_contains(set, keys[i]), 1);
 
         struct lfset_u64_snapshot *snapshot = NULL;
-        CHECK_EQ(lfset_u64_snapshot_take(set, &snapshot), 0);
+        CHECK_EQ(lfset_u64_snapshot_take(set, &snapshot, NULL), 0);
         uint64_t copy[MOST_BOUNDARIES];
         CHECK_EQ(lfset_u64_snapshot_copy(snapshot, copy, MOST_BOUNDARIES), count);
         CHECK(memcmp(copy, keys, count * sizeof *keys) == 0, "the snapshot has other keys");
@@ -355,7 +355,7 @@ TEST_BOTH(u64, estimate_is_exact_when_small_and_near_when_large)
         const int64_t error = lfset_u64_size_estimate(set) - (int64_t)size;
         CHECK(llabs(error) <= (int64_t)(root * 18), "the estimate of %" PRIu64 " errs by %" PRId64,
               size, error);
-        CHECK_EQ(lfset_u64_size(set), size);
+        CHECK_EQ(lfset_u64_size(set, NULL), size);
     }
     set_end(set, NULL);
 }
@@ -405,7 +405,7 @@ TEST_BOTH(u64, batches_of_every_length)
         for (size_t i = 0; i < count; i++)
             CHECK_EQ(results[i], 1);
         CHECK_EQ(results[count], 99);
-        CHECK_EQ(lfset_u64_size(set), count);
+        CHECK_EQ(lfset_u64_size(set, NULL), count);
 
         for (size_t i = 0; i < count; i += 3)
             CHECK_EQ(lfset_u64_remove(set, keys[i]), 1);
@@ -437,7 +437,7 @@ TEST_BOTH(u64, one_batch_grows_the_set_many_times)
         CHECK_EQ(results[i], 1);
     CHECK(set_stats(set).grows > 0, "the set did not grow");
     CHECK_EQ(lfset_u64_contains_many(set, keys, count, NULL), count);
-    CHECK_EQ(lfset_u64_size(set), count);
+    CHECK_EQ(lfset_u64_size(set, NULL), count);
     CHECK_EQ(lfset_u64_remove_many(set, keys, count, NULL), count);
     CHECK_EQ(lfset_u64_is_empty(set), 1);
     set_end(set, NULL);
@@ -535,7 +535,7 @@ static int model_visit(uint64_t key, void *ctx)
 static void model_each(struct model *model)
 {
     memset(model->visited, 0, model->count * sizeof *model->visited);
-    CHECK_EQ(lfset_u64_each(model->set, model_visit, model), 0);
+    CHECK_EQ(lfset_u64_each(model->set, model_visit, model, NULL), 0);
     for (size_t i = 0; i < model->count; i++)
         CHECK_EQ(model->visited[i], model->present[i]);
 }
@@ -562,30 +562,30 @@ static void model_whole_set(struct model *model)
     struct lfset_u64_snapshot *snapshot = NULL;
     switch (random_below(&model->random, 8)) {
     case 0:
-        CHECK_EQ(lfset_u64_size(model->set), model->live);
+        CHECK_EQ(lfset_u64_size(model->set, NULL), model->live);
         break;
     case 1:
         CHECK_EQ(lfset_u64_is_empty(model->set), model->live == 0);
         break;
     case 2:
-        CHECK_EQ(lfset_u64_snapshot_take(model->set, &snapshot), 0);
+        CHECK_EQ(lfset_u64_snapshot_take(model->set, &snapshot, NULL), 0);
         model_compare(model, snapshot);
         break;
     case 3:
-        CHECK_EQ(lfset_u64_reserve(model->set, random_below(&model->random, 4 * model->count)), 0);
+        CHECK_EQ(lfset_u64_reserve(model->set, random_below(&model->random, 4 * model->count), NULL), 0);
         break;
     case 4:
         model_each(model);
         break;
     case 5:
         if (random_below(&model->random, 4) == 0) {
-            CHECK_EQ(lfset_u64_clear(model->set), model->live);
+            CHECK_EQ(lfset_u64_clear(model->set, NULL), model->live);
             model_empty(model);
         }
         break;
     case 6:
         if (random_below(&model->random, 4) == 0) {
-            CHECK_EQ(lfset_u64_drain(model->set, &snapshot), 0);
+            CHECK_EQ(lfset_u64_drain(model->set, &snapshot, NULL), 0);
             model_compare(model, snapshot);
             model_empty(model);
         }
@@ -654,7 +654,7 @@ static void model_run(enum lfset_domain domain, enum pool pool, size_t count, ui
     if (inside)
         CHECK_EQ(lfset_section_leave(), 0);
     model_each(&model);
-    CHECK_EQ(lfset_u64_size(model.set), model.live);
+    CHECK_EQ(lfset_u64_size(model.set, NULL), model.live);
     set_end(model.set, &memory);
     free(model.keys);
     free(model.present);

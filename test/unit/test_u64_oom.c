@@ -117,7 +117,7 @@ static void script_batch(struct script *script, bool add)
 static void script_size(struct script *script)
 {
     int64_t result = 0;
-    STEP(result, lfset_u64_size(script->set));
+    STEP(result, lfset_u64_size(script->set, NULL));
     CHECK_EQ(result, script->live);
     STEP(result, lfset_u64_is_empty(script->set));
     CHECK_EQ(result, script->live == 0);
@@ -133,7 +133,7 @@ static int visit_count(uint64_t key, void *ctx)
 static void script_each(struct script *script)
 {
     int64_t visits = 0;
-    CHECK_EQ(lfset_u64_each(script->set, visit_count, &visits), 0);
+    CHECK_EQ(lfset_u64_each(script->set, visit_count, &visits, NULL), 0);
     CHECK_EQ(visits, script->live);
 }
 
@@ -146,7 +146,7 @@ static void script_read(struct script *script, struct lfset_u64_snapshot *snapsh
     for (int64_t i = 1; i < result; i++)
         CHECK(keys[i - 1] < keys[i], "the snapshot's keys are not in order");
     int64_t visits = 0;
-    STEP(result, lfset_u64_snapshot_each(snapshot, visit_count, &visits));
+    STEP(result, lfset_u64_snapshot_each(snapshot, visit_count, &visits, NULL));
     CHECK_EQ(result, 0);
     CHECK_EQ(visits, count);
 }
@@ -155,10 +155,10 @@ static struct lfset_u64_snapshot *script_snapshot(struct script *script)
 {
     int rubbish = 0;
     struct lfset_u64_snapshot *snapshot = (struct lfset_u64_snapshot *)(void *)&rubbish;
-    int result = lfset_u64_snapshot_take(script->set, &snapshot);
+    int result = lfset_u64_snapshot_take(script->set, &snapshot, NULL);
     if (refused(script, result)) {
         CHECK(snapshot == NULL, "a failed snapshot left something");
-        result = lfset_u64_snapshot_take(script->set, &snapshot);
+        result = lfset_u64_snapshot_take(script->set, &snapshot, NULL);
     }
     CHECK_EQ(result, 0);
     CHECK_EQ(lfset_u64_snapshot_count(snapshot), script->live);
@@ -169,10 +169,10 @@ static void script_drain(struct script *script)
 {
     int rubbish = 0;
     struct lfset_u64_snapshot *snapshot = (struct lfset_u64_snapshot *)(void *)&rubbish;
-    int result = lfset_u64_drain(script->set, &snapshot);
+    int result = lfset_u64_drain(script->set, &snapshot, NULL);
     if (refused(script, result)) {
         CHECK(snapshot == NULL, "a failed drain left something");
-        result = lfset_u64_drain(script->set, &snapshot);
+        result = lfset_u64_drain(script->set, &snapshot, NULL);
     }
     CHECK_EQ(result, 0);
     const int64_t drained = script->live;
@@ -186,7 +186,7 @@ static void script_drain(struct script *script)
 static void script_clear(struct script *script)
 {
     int64_t result = 0;
-    STEP(result, lfset_u64_clear(script->set));
+    STEP(result, lfset_u64_clear(script->set, NULL));
     CHECK_EQ(result, script->live);
     memset(script->present, 0, sizeof script->present);
     script->live = 0;
@@ -223,7 +223,7 @@ static void script_churn(struct script *script)
 
 static void script_run(struct script *script)
 {
-    struct lfset_u64_options options = LFSET_U64_OPTIONS_INIT;
+    struct lfset_options options = LFSET_OPTIONS_INIT;
     options.domain = script->domain;
     options.allocator = &script->memory.hook;
     options.seed = 3;
@@ -257,7 +257,7 @@ static void script_run(struct script *script)
     script_size(script);
     script_pop(script);
     script_add(script, 0, KEYS / 2);
-    STEP(result, lfset_u64_reserve(script->set, 3000));
+    STEP(result, lfset_u64_reserve(script->set, 3000, NULL));
     CHECK_EQ(result, 0);
     script_pop(script);
     script_batch(script, false);
@@ -332,12 +332,12 @@ TEST_BOTH(u64_oom, a_full_set_keeps_working)
     CHECK(held >= 3, "only %" PRIu64 " keys fit into the smallest slice", held);
     CHECK_EQ(lfset_u64_add(set, held), -ENOMEM);
     CHECK_EQ(lfset_u64_add(set, 0), 0);
-    CHECK_EQ(lfset_u64_reserve(set, 1000), -ENOMEM);
-    CHECK_EQ(lfset_u64_size(set), -ENOMEM);
-    CHECK_EQ(lfset_u64_clear(set), -ENOMEM);
+    CHECK_EQ(lfset_u64_reserve(set, 1000, NULL), -ENOMEM);
+    CHECK_EQ(lfset_u64_size(set, NULL), -ENOMEM);
+    CHECK_EQ(lfset_u64_clear(set, NULL), -ENOMEM);
     struct lfset_u64_snapshot *snapshot = NULL;
-    CHECK_EQ(lfset_u64_snapshot_take(set, &snapshot), -ENOMEM);
-    CHECK_EQ(lfset_u64_drain(set, &snapshot), -ENOMEM);
+    CHECK_EQ(lfset_u64_snapshot_take(set, &snapshot, NULL), -ENOMEM);
+    CHECK_EQ(lfset_u64_drain(set, &snapshot, NULL), -ENOMEM);
     for (uint64_t key = 0; key < 2 * held; key++)
         CHECK_EQ(lfset_u64_contains(set, key), key < held);
     CHECK_EQ(lfset_u64_is_empty(set), 0);
@@ -352,7 +352,7 @@ TEST_BOTH(u64_oom, a_full_set_keeps_working)
     CHECK_EQ(lfset_u64_add(set, held), 1);
     for (uint64_t key = held + 1; key < 500; key++)
         CHECK_EQ(lfset_u64_add(set, key), 1);
-    CHECK_EQ(lfset_u64_size(set), 500);
+    CHECK_EQ(lfset_u64_size(set, NULL), 500);
     set_end(set, &memory);
 }
 
@@ -394,7 +394,7 @@ static void worker_body(void *arg)
         int result = 0;
         if (random_below(&random, 50) == 0) {
             struct lfset_u64_snapshot *snapshot = NULL;
-            result = lfset_u64_snapshot_take(worker->set, &snapshot);
+            result = lfset_u64_snapshot_take(worker->set, &snapshot, NULL);
             if ((result == 0) != (snapshot != NULL) || (result != 0 && result != -ENOMEM))
                 fault("snapshot answers %d", result);
             if (result == 0 && lfset_u64_snapshot_contains(snapshot, key) != present[i])
@@ -441,7 +441,7 @@ TEST_BOTH(u64_oom, random_failures_with_many_threads)
         cr_log_info("%" PRIu64 " refusals, %llu failed allocations", refusals,
                     (unsigned long long)atomic_load(&memory.failures));
         memory_heal(&memory);
-        CHECK_EQ(lfset_u64_size(set), live);
+        CHECK_EQ(lfset_u64_size(set, NULL), live);
         set_end(set, &memory);
     }
 }

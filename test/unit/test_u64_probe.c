@@ -152,7 +152,7 @@ static struct lengths lengths_of(const struct lfset_u64 *set)
 {
     static uint64_t histogram[LONGEST];
     const int64_t bound = lfset_u64_probe_lengths(set, histogram, LONGEST);
-    const struct lfset_u64_stats stats = set_stats(set);
+    const struct lfset_stats stats = set_stats(set);
     struct lengths lengths = {0, 0, stats.capacity, stats.rehashes};
     uint64_t counted = 0;
     uint64_t sum = 0;
@@ -333,7 +333,7 @@ TEST_BOTH(u64_probe, chosen_keys_make_the_set_rehash)
             CHECK_EQ(lfset_u64_add(set, key_at_home(&first, 0x123456789, i)), 1);
         for (uint64_t i = 0; i < count; i++)
             CHECK_EQ(lfset_u64_contains(set, key_at_home(&first, 0x123456789, i)), 1);
-        const struct lfset_u64_stats stats = set_stats(set);
+        const struct lfset_stats stats = set_stats(set);
         const struct lengths lengths = lengths_of(set);
         cr_log_info("seed %" PRIu64 ": %" PRIu64 " chosen keys, %" PRIu64
                     " rehashes, capacity %" PRIu64 ", %.1f bytes a key (peak %.1f), mean %.2f, max "
@@ -364,7 +364,7 @@ TEST_BOTH(u64_probe, few_chosen_keys_cost_little)
             CHECK(bytes <= 256 * count + 16384, "%" PRIu64 " bytes for %" PRIu64 " chosen keys",
                   bytes, count + 1);
         }
-        CHECK_EQ(lfset_u64_size(set), count);
+        CHECK_EQ(lfset_u64_size(set, NULL), count);
         set_end(set, &memory);
     }
 }
@@ -394,8 +394,8 @@ static void attack(enum lfset_domain domain, uint64_t seed, uint64_t every)
     }
     for (uint64_t i = 0; i < count; i++)
         CHECK_EQ(lfset_u64_contains(set, keys[i]), 1);
-    CHECK_EQ(lfset_u64_size(set), count);
-    const struct lfset_u64_stats stats = set_stats(set);
+    CHECK_EQ(lfset_u64_size(set, NULL), count);
+    const struct lfset_stats stats = set_stats(set);
     cr_log_info("chosen anew every %" PRIu64 " keys: %" PRIu64 " rehashes, capacity %" PRIu64
                 ", at most %.1f bytes a key",
                 every, stats.rehashes, stats.capacity,

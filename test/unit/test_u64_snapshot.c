@@ -39,16 +39,16 @@ TEST_BOTH(u64_snapshot, reads_in_ascending_order)
     for (size_t i = 0; i < COUNT; i++)
         CHECK_EQ(lfset_u64_add(set, keys[(i * 777) % COUNT]), 1);
     struct lfset_u64_snapshot *snapshot = NULL;
-    CHECK_EQ(lfset_u64_snapshot_take(set, &snapshot), 0);
+    CHECK_EQ(lfset_u64_snapshot_take(set, &snapshot, NULL), 0);
     CHECK_EQ(lfset_u64_snapshot_count(snapshot), COUNT);
 
     struct collection all = {seen, 0, COUNT, 0};
-    CHECK_EQ(lfset_u64_snapshot_each(snapshot, collect, &all), 0);
+    CHECK_EQ(lfset_u64_snapshot_each(snapshot, collect, &all, NULL), 0);
     CHECK_EQ(all.count, COUNT);
     CHECK(memcmp(seen, keys, sizeof keys) == 0, "snapshot_each visited other keys");
 
     struct collection some = {seen, 0, COUNT, 10};
-    CHECK_EQ(lfset_u64_snapshot_each(snapshot, collect, &some), 7);
+    CHECK_EQ(lfset_u64_snapshot_each(snapshot, collect, &some, NULL), 7);
     CHECK_EQ(some.count, 10);
 
     const size_t lengths[] = {0, 1, 2, COUNT - 1, COUNT, COUNT + 1};
@@ -73,14 +73,14 @@ TEST_BOTH(u64_snapshot, of_an_empty_set)
     struct lfset_u64 *set = set_new(domain, 0, 32, NULL);
     struct lfset_u64_snapshot *snapshots[2];
     uint64_t key = 1;
-    CHECK_EQ(lfset_u64_snapshot_take(set, &snapshots[0]), 0);
-    CHECK_EQ(lfset_u64_drain(set, &snapshots[1]), 0);
+    CHECK_EQ(lfset_u64_snapshot_take(set, &snapshots[0], NULL), 0);
+    CHECK_EQ(lfset_u64_drain(set, &snapshots[1], NULL), 0);
     for (size_t i = 0; i < 2; i++) {
         struct collection none = {&key, 0, 0, 0};
         CHECK_EQ(lfset_u64_snapshot_count(snapshots[i]), 0);
         CHECK_EQ(lfset_u64_snapshot_contains(snapshots[i], 0), 0);
         CHECK_EQ(lfset_u64_snapshot_contains(snapshots[i], UINT64_MAX), 0);
-        CHECK_EQ(lfset_u64_snapshot_each(snapshots[i], collect, &none), 0);
+        CHECK_EQ(lfset_u64_snapshot_each(snapshots[i], collect, &none, NULL), 0);
         CHECK_EQ(lfset_u64_snapshot_copy(snapshots[i], &key, 1), 0);
         CHECK_EQ(key, 1);
         lfset_u64_snapshot_destroy(snapshots[i]);
@@ -99,13 +99,13 @@ TEST_BOTH(u64_snapshot, is_independent_of_the_set)
     for (uint64_t key = 0; key < COUNT; key++)
         CHECK_EQ(lfset_u64_add(set, key), 1);
     for (uint64_t i = 0; i < SNAPSHOTS; i++) {
-        CHECK_EQ(lfset_u64_snapshot_take(set, &snapshots[i]), 0);
+        CHECK_EQ(lfset_u64_snapshot_take(set, &snapshots[i], NULL), 0);
         for (uint64_t key = 7 * i; key < 7 * i + 7; key++) {
             CHECK_EQ(lfset_u64_remove(set, key), 1);
             CHECK_EQ(lfset_u64_add(set, key + COUNT), 1);
         }
     }
-    CHECK_EQ(lfset_u64_clear(set), COUNT);
+    CHECK_EQ(lfset_u64_clear(set, NULL), COUNT);
     CHECK_EQ(lfset_u64_destroy(set), 0); /* they outlive it */
     CHECK_EQ(lfset_barrier(), 0);
     for (uint64_t i = 0; i < SNAPSHOTS; i++) {
@@ -149,7 +149,7 @@ TEST_BOTH(u64_snapshot, may_be_shared_by_threads)
         for (uint64_t i = 0; i < 500; i++)
             CHECK_EQ(lfset_u64_add(set, i << 50 >> 1), 1);
         static struct sharer sharers[4];
-        CHECK_EQ(lfset_u64_snapshot_take(set, &sharers[0].snapshot), 0);
+        CHECK_EQ(lfset_u64_snapshot_take(set, &sharers[0].snapshot, NULL), 0);
         for (size_t i = 1; i < 4; i++)
             sharers[i].snapshot = sharers[0].snapshot;
         CHECK_EQ(lfset_u64_destroy(set), 0);
@@ -171,21 +171,21 @@ TEST_BOTH(u64_snapshot, each_visits_and_stops)
     enum { COUNT = 500 };
     uint64_t seen[COUNT];
     struct lfset_u64 *set = set_new(domain, 0, 34, NULL);
-    CHECK_EQ(lfset_u64_each(set, expect_busy, NULL), 0); /* an empty set has nothing to visit */
+    CHECK_EQ(lfset_u64_each(set, expect_busy, NULL, NULL), 0); /* an empty set has nothing to visit */
     for (uint64_t key = 0; key < COUNT; key++)
         CHECK_EQ(lfset_u64_add(set, key << 32), 1);
     struct collection all = {seen, 0, COUNT, 0};
-    CHECK_EQ(lfset_u64_each(set, collect, &all), 0);
+    CHECK_EQ(lfset_u64_each(set, collect, &all, NULL), 0);
     CHECK_EQ(all.count, COUNT);
     qsort(seen, COUNT, sizeof *seen, compare_keys);
     for (uint64_t key = 0; key < COUNT; key++)
         CHECK_EQ(seen[key], key << 32);
     for (size_t stop = 1; stop <= COUNT; stop += 83) {
         struct collection some = {seen, 0, COUNT, stop};
-        CHECK_EQ(lfset_u64_each(set, collect, &some), 7);
+        CHECK_EQ(lfset_u64_each(set, collect, &some, NULL), 7);
         CHECK_EQ(some.count, stop);
     }
-    CHECK_EQ(lfset_u64_each(set, expect_busy, NULL), 3);
+    CHECK_EQ(lfset_u64_each(set, expect_busy, NULL, NULL), 3);
     set_end(set, NULL);
 }
 
@@ -217,12 +217,12 @@ static int meddle(uint64_t key, void *ctx)
     CHECK(lfset_u64_add(me->other, key) >= 0, "add to another set failed");
     if (me->visits == 100) {
         struct lfset_u64_snapshot *snapshot = NULL;
-        CHECK_EQ(lfset_u64_snapshot_take(me->set, &snapshot), 0);
+        CHECK_EQ(lfset_u64_snapshot_take(me->set, &snapshot, NULL), 0);
         CHECK(lfset_u64_snapshot_count(snapshot) >= (int64_t)me->stable, "snapshot lost keys");
         lfset_u64_snapshot_destroy(snapshot);
         uint64_t seen[1];
         struct collection one = {seen, 0, 1, 1};
-        CHECK_EQ(lfset_u64_each(me->set, collect, &one), 7);
+        CHECK_EQ(lfset_u64_each(me->set, collect, &one, NULL), 7);
         CHECK_EQ(lfset_section_enter(), 0);
         CHECK_EQ(lfset_section_leave(), 0);
         CHECK_EQ(lfset_barrier(), 0); /* a visitor is in no section */
@@ -241,7 +241,7 @@ TEST_BOTH(u64_snapshot, each_lets_its_visitor_use_the_set)
     for (uint64_t key = 0; key < STABLE; key++)
         CHECK_EQ(lfset_u64_add(set, key), 1);
     struct meddler me = {set, other, STABLE, STABLE, 0, visited};
-    CHECK_EQ(lfset_u64_each(set, meddle, &me), 0);
+    CHECK_EQ(lfset_u64_each(set, meddle, &me, NULL), 0);
     CHECK_EQ(me.visits, STABLE);
     CHECK(set_stats(set).grows > 0, "the visitor did not make the set grow");
     set_end(other, NULL);
@@ -261,9 +261,9 @@ static int empty_the_set(uint64_t key, void *ctx)
     (void)key;
     if (me->visits++ == 5) {
         if (me->how == 0) {
-            CHECK_EQ(lfset_u64_clear(me->set), 100);
+            CHECK_EQ(lfset_u64_clear(me->set, NULL), 100);
         } else if (me->how == 1) {
-            CHECK_EQ(lfset_u64_drain(me->set, &snapshot), 0);
+            CHECK_EQ(lfset_u64_drain(me->set, &snapshot, NULL), 0);
             lfset_u64_snapshot_destroy(snapshot);
         } else {
             while (lfset_u64_pop(me->set, &key) == 1)
@@ -281,7 +281,7 @@ TEST_BOTH(u64_snapshot, each_lets_its_visitor_empty_the_set)
         for (uint64_t key = 0; key < 100; key++)
             CHECK_EQ(lfset_u64_add(set, key), 1);
         struct emptier me = {set, how, 0};
-        CHECK_EQ(lfset_u64_each(set, empty_the_set, &me), 0);
+        CHECK_EQ(lfset_u64_each(set, empty_the_set, &me, NULL), 0);
         CHECK(me.visits >= 6 && me.visits <= 100, "%" PRIu64 " visits", me.visits);
         CHECK_EQ(lfset_u64_is_empty(set), 1);
         set_end(set, NULL);
@@ -493,12 +493,12 @@ TEST_BOTH(u64_snapshot, snapshots_and_sizes_are_of_one_instant)
         uint64_t slid = 0;
         for (size_t round = 0; round < scaled(2500); round++) {
             struct lfset_u64_snapshot *snapshot = NULL;
-            CHECK_EQ(lfset_u64_snapshot_take(set, &snapshot), 0);
+            CHECK_EQ(lfset_u64_snapshot_take(set, &snapshot, NULL), 0);
             const int64_t count = lfset_u64_snapshot_copy(snapshot, keys, 10000);
             CHECK_EQ(count, lfset_u64_snapshot_count(snapshot));
             check_instant(keys, (size_t)count, &slid, "snapshot");
             lfset_u64_snapshot_destroy(snapshot);
-            const int64_t size = lfset_u64_size(set);
+            const int64_t size = lfset_u64_size(set, NULL);
             const int64_t least = 2 * TOKENS - 1 + WINDOW;
             CHECK(size >= least && size <= least + 3 + BREATH, "a size of %" PRId64, size);
             CHECK_EQ(lfset_u64_is_empty(set), 0);
@@ -507,7 +507,7 @@ TEST_BOTH(u64_snapshot, snapshots_and_sizes_are_of_one_instant)
         atomic_store(&stop, true);
         crew_join(&crew);
         check_faults();
-        const struct lfset_u64_stats stats = set_stats(set);
+        const struct lfset_stats stats = set_stats(set);
         cr_log_info("%" PRIu64 " snapshots, %" PRIu64 " grows, %" PRIu64 " purges, %" PRIu64
                     " shrinks",
                     stats.snapshots, stats.grows, stats.purges, stats.shrinks);
@@ -541,7 +541,7 @@ TEST_BOTH(u64_snapshot, size_is_exact_while_tokens_move)
                 sched_yield();
         const int64_t tokens = MOVERS * TOKENS;
         for (size_t round = 0; round < scaled(30000); round++) {
-            const int64_t size = lfset_u64_size(set);
+            const int64_t size = lfset_u64_size(set, NULL);
             if (first == 0)
                 CHECK(size >= tokens && size <= tokens + MOVERS, "a size of %" PRId64, size);
             else
@@ -550,7 +550,7 @@ TEST_BOTH(u64_snapshot, size_is_exact_while_tokens_move)
         atomic_store(&stop, true);
         crew_join(&crew);
         check_faults();
-        CHECK_EQ(lfset_u64_clear(set), tokens);
+        CHECK_EQ(lfset_u64_clear(set, NULL), tokens);
     }
     set_end(set, NULL);
 }
@@ -567,12 +567,12 @@ TEST_BOTH(u64_snapshot, a_set_that_never_is_empty_never_looks_it)
     crew_start(&crew, 1, slide, &writer, sizeof writer);
     for (size_t round = 0; round < scaled(50000) || atomic_load(&writer.steps) < 1000; round++) {
         CHECK_EQ(lfset_u64_is_empty(set), 0);
-        const int64_t size = lfset_u64_size(set);
+        const int64_t size = lfset_u64_size(set, NULL);
         CHECK(size == 1 || size == 2, "a size of %" PRId64, size);
     }
     atomic_store(&stop, true);
     crew_join(&crew);
-    CHECK_EQ(lfset_u64_size(set), 1);
+    CHECK_EQ(lfset_u64_size(set, NULL), 1);
     uint64_t key = 0;
     CHECK_EQ(lfset_u64_pop(set, &key), 1);
     CHECK_EQ(lfset_u64_is_empty(set), 1);
@@ -635,7 +635,7 @@ TEST_BOTH(u64_snapshot, drains_lose_nothing_and_keep_the_order)
     uint64_t drains = 0;
     for (uint64_t done = 0; done < ADDERS * width; drains++) {
         struct lfset_u64_snapshot *snapshot = NULL;
-        CHECK_EQ(lfset_u64_drain(set, &snapshot), 0);
+        CHECK_EQ(lfset_u64_drain(set, &snapshot, NULL), 0);
         check_drained(snapshot, next, ADDERS);
         lfset_u64_snapshot_destroy(snapshot);
         done = 0;
@@ -686,7 +686,7 @@ TEST_BOTH(u64_snapshot, each_visits_what_stays_exactly_once)
     writers_wait(writers, 100);
     for (size_t round = 0; round < scaled(800); round++) {
         witness.count = 0;
-        CHECK_EQ(lfset_u64_each(set, witness_visit, &witness), 0);
+        CHECK_EQ(lfset_u64_each(set, witness_visit, &witness, NULL), 0);
         CHECK(witness.count <= witness.max, "%zu visits", witness.count);
         qsort(witness.keys, witness.count, sizeof *witness.keys, compare_keys);
         size_t stable = 0;

@@ -34,7 +34,7 @@ static void check_range(struct lfset_u64 *set, uint64_t from, uint64_t to, int p
 static void check_nothing_held_back(struct lfset_u64 *set, struct memory *memory)
 {
     CHECK_EQ(lfset_barrier(), 0);
-    const struct lfset_u64_stats stats = set_stats(set);
+    const struct lfset_stats stats = set_stats(set);
     CHECK_EQ(stats.retired, 0);
     CHECK_EQ(garbage(stats.domain).objects, 0);
     CHECK_EQ(garbage(stats.domain).bytes, 0);
@@ -73,10 +73,10 @@ TEST_BOTH(u64_succession, grows_from_nothing_to_a_million)
     }
     check_range(set, 0, count, 1);
     check_range(set, count, 2 * count, 0);
-    CHECK_EQ(lfset_u64_size(set), count);
+    CHECK_EQ(lfset_u64_size(set, NULL), count);
     check_nothing_held_back(set, &memory);
 
-    const struct lfset_u64_stats stats = set_stats(set);
+    const struct lfset_stats stats = set_stats(set);
     CHECK(stats.grows >= 3, "only %" PRIu64 " growths", stats.grows);
     CHECK(stats.capacity > small, "the capacity stayed %" PRIu64, small);
     /* At most the step that doubles 20 bytes a key (issue: at rest after growth). */
@@ -102,12 +102,12 @@ static void churn(enum lfset_domain domain, uint64_t window)
         CHECK_EQ(lfset_u64_add(set, scattered(window + i)), 1);
         CHECK_EQ(lfset_u64_remove(set, scattered(i)), 1);
         if (i % 64 == 0) {
-            const struct lfset_u64_stats stats = set_stats(set);
+            const struct lfset_stats stats = set_stats(set);
             largest = stats.capacity > largest ? stats.capacity : largest;
             most = atomic_load(&memory.bytes) > most ? atomic_load(&memory.bytes) : most;
         }
     }
-    const struct lfset_u64_stats stats = set_stats(set);
+    const struct lfset_stats stats = set_stats(set);
     cr_log_info("window %" PRIu64 ": capacity <= %" PRIu64 ", %lld bytes seen, %lld at peak, "
                 "%" PRIu64 " grows %" PRIu64 " purges %" PRIu64 " shrinks",
                 window, largest, most, (long long)atomic_load(&memory.peak), stats.grows,
@@ -117,7 +117,7 @@ static void churn(enum lfset_domain domain, uint64_t window)
     check_nothing_held_back(set, &memory);
     CHECK(set_stats(set).bytes <= 2 * 8 * (16 * window + 64) + 512, "%" PRIu64 " bytes at rest",
           set_stats(set).bytes);
-    CHECK_EQ(lfset_u64_size(set), window);
+    CHECK_EQ(lfset_u64_size(set, NULL), window);
     check_range(set, rounds, rounds + window, 1);
     check_range(set, rounds - window, rounds, 0);
     set_end(set, &memory);
@@ -165,7 +165,7 @@ TEST_BOTH(u64_succession, the_same_keys_in_and_out_need_no_purge)
         CHECK_EQ(lfset_u64_add(set, i % 3), 1);
         CHECK_EQ(lfset_u64_remove(set, i % 3), 1);
     }
-    const struct lfset_u64_stats stats = set_stats(set);
+    const struct lfset_stats stats = set_stats(set);
     CHECK_EQ(stats.purges + stats.grows + stats.shrinks + stats.rehashes, 0);
     set_end(set, NULL);
 }
@@ -184,7 +184,7 @@ static void shrink(enum lfset_domain domain, uint64_t leave)
     check_range(set, 0, leave, 1);
     check_range(set, leave, count, 0);
     check_nothing_held_back(set, &memory);
-    const struct lfset_u64_stats stats = set_stats(set);
+    const struct lfset_stats stats = set_stats(set);
     cr_log_info("%" PRIu64 " of %" PRIu64 " keys left: capacity %" PRIu64 ", %" PRIu64
                 " bytes, %" PRIu64 " shrinks, %" PRIu64 " slices",
                 leave, count, stats.capacity, stats.bytes, stats.shrinks, stats.slices);
@@ -193,7 +193,7 @@ static void shrink(enum lfset_domain domain, uint64_t leave)
     // sample that asks for one errs by a quarter now and then.
     CHECK(stats.bytes < 65536 + 8 * 64 * leave, "%" PRIu64 " bytes for %" PRIu64 " keys",
           stats.bytes, leave);
-    CHECK_EQ(lfset_u64_size(set), leave);
+    CHECK_EQ(lfset_u64_size(set, NULL), leave);
     add_range(set, leave, leave + 1000);
     check_range(set, 0, leave + 1000, 1);
     set_end(set, &memory);
@@ -233,7 +233,7 @@ TEST_BOTH(u64_succession, breathes_in_and_out)
     for (uint64_t round = 0; round < 6; round++) {
         const uint64_t count = scaled(30000) << (round % 3);
         add_range(set, 0, count);
-        CHECK_EQ(lfset_u64_size(set), count);
+        CHECK_EQ(lfset_u64_size(set, NULL), count);
         if (round % 2 == 0)
             remove_range(set, 0, count);
         else
@@ -255,20 +255,20 @@ TEST_BOTH(u64_succession, clear_counts_and_gives_memory_back)
     struct memory memory;
     memory_init(&memory, 0);
     struct lfset_u64 *set = set_new(domain, 0, 16, &memory);
-    CHECK_EQ(lfset_u64_clear(set), 0);
+    CHECK_EQ(lfset_u64_clear(set, NULL), 0);
     for (uint64_t round = 0; round < 4; round++) {
         const uint64_t clears = set_stats(set).clears;
         add_range(set, 0, count + round);
-        CHECK_EQ(lfset_u64_clear(set), count + round);
+        CHECK_EQ(lfset_u64_clear(set, NULL), count + round);
         CHECK(set_stats(set).clears > clears, "the statistics did not see the clear");
         check_range(set, 0, count + round, 0);
         CHECK_EQ(lfset_u64_is_empty(set), 1);
-        CHECK_EQ(lfset_u64_clear(set), 0);
+        CHECK_EQ(lfset_u64_clear(set, NULL), 0);
     }
     /* A cleared slice may stay as large as it was, but what was cleared must not stay with it. */
     check_nothing_held_back(set, &memory);
     CHECK_EQ(lfset_u64_add(set, 1), 1);
-    CHECK_EQ(lfset_u64_size(set), 1);
+    CHECK_EQ(lfset_u64_size(set, NULL), 1);
     set_end(set, &memory);
 }
 
@@ -279,10 +279,10 @@ TEST_BOTH(u64_succession, clear_while_a_migration_is_under_way)
         add_range(set, 0, count);
         if (count % 3 == 0)
             remove_range(set, 0, count / 3);
-        CHECK_EQ(lfset_u64_clear(set), count - (count % 3 == 0 ? count / 3 : 0));
+        CHECK_EQ(lfset_u64_clear(set, NULL), count - (count % 3 == 0 ? count / 3 : 0));
         check_range(set, 0, count, 0);
         CHECK_EQ(lfset_u64_add(set, scattered(0)), 1);
-        CHECK_EQ(lfset_u64_size(set), 1);
+        CHECK_EQ(lfset_u64_size(set, NULL), 1);
         set_end(set, NULL);
     }
 }
@@ -295,7 +295,7 @@ TEST_BOTH(u64_succession, drain_hands_back_what_was_there)
         struct lfset_u64 *set = set_new(domain, 0, count, &memory);
         add_range(set, 0, count);
         struct lfset_u64_snapshot *snapshot = NULL;
-        CHECK_EQ(lfset_u64_drain(set, &snapshot), 0);
+        CHECK_EQ(lfset_u64_drain(set, &snapshot, NULL), 0);
         CHECK_EQ(lfset_u64_snapshot_count(snapshot), count);
         check_range(set, 0, count, 0);
         CHECK_EQ(lfset_u64_add(set, scattered(count)), 1);
@@ -303,7 +303,7 @@ TEST_BOTH(u64_succession, drain_hands_back_what_was_there)
             CHECK_EQ(lfset_u64_snapshot_contains(snapshot, scattered(i)), 1);
         CHECK_EQ(lfset_u64_snapshot_contains(snapshot, scattered(count)), 0);
         lfset_u64_snapshot_destroy(snapshot);
-        CHECK_EQ(lfset_u64_size(set), 1);
+        CHECK_EQ(lfset_u64_size(set, NULL), 1);
         set_end(set, &memory);
     }
 }
@@ -314,17 +314,17 @@ TEST_BOTH(u64_succession, whole_set_operations_at_every_size)
 {
     struct lfset_u64 *set = set_new(domain, 0, 18, NULL);
     for (uint64_t count = 0; count < 700; count++) {
-        CHECK_EQ(lfset_u64_size(set), count);
+        CHECK_EQ(lfset_u64_size(set, NULL), count);
         CHECK_EQ(lfset_u64_is_empty(set), count == 0);
         set_check(set);
         struct lfset_u64_snapshot *snapshot = NULL;
-        CHECK_EQ(lfset_u64_snapshot_take(set, &snapshot), 0);
+        CHECK_EQ(lfset_u64_snapshot_take(set, &snapshot, NULL), 0);
         CHECK_EQ(lfset_u64_snapshot_count(snapshot), count);
         lfset_u64_snapshot_destroy(snapshot);
         CHECK_EQ(lfset_u64_add(set, scattered(count)), 1);
     }
     for (uint64_t count = 700; count > 0; count--) {
-        CHECK_EQ(lfset_u64_size(set), count);
+        CHECK_EQ(lfset_u64_size(set, NULL), count);
         CHECK_EQ(lfset_u64_remove(set, scattered(count - 1)), 1);
     }
     CHECK_EQ(lfset_u64_is_empty(set), 1);
@@ -347,18 +347,18 @@ TEST_BOTH(u64_succession, reserved_room_needs_no_growth)
             if (!at_creation) {
                 before = 10;
                 add_range(set, 0, before);
-                CHECK_EQ(lfset_u64_reserve(set, count), 0);
+                CHECK_EQ(lfset_u64_reserve(set, count, NULL), 0);
                 check_range(set, 0, before, 1);
                 check_range(set, before, 1000, 0);
             }
-            const struct lfset_u64_stats reserved = set_stats(set);
+            const struct lfset_stats reserved = set_stats(set);
             atomic_store(&memory.fail_from, 1); /* growth is impossible, too */
             add_range(set, before, count);
             memory_heal(&memory);
-            const struct lfset_u64_stats stats = set_stats(set);
+            const struct lfset_stats stats = set_stats(set);
             CHECK_EQ(stats.grows, reserved.grows);
             CHECK_EQ(stats.capacity, reserved.capacity);
-            CHECK_EQ(lfset_u64_size(set), count);
+            CHECK_EQ(lfset_u64_size(set, NULL), count);
             set_end(set, &memory);
         }
     }
@@ -371,20 +371,20 @@ TEST_BOTH(u64_succession, reserved_room_is_kept)
     struct memory memory;
     memory_init(&memory, 0);
     struct lfset_u64 *set = set_new(domain, 0, 19, &memory);
-    CHECK_EQ(lfset_u64_reserve(set, ROOM), 0);
+    CHECK_EQ(lfset_u64_reserve(set, ROOM, NULL), 0);
     const uint64_t capacity = set_stats(set).capacity;
     struct lfset_u64_snapshot *snapshot = NULL;
     for (unsigned round = 0; round < 8; round++) {
         add_range(set, 0, 100);
         if (round % 4 == 0)
-            CHECK_EQ(lfset_u64_size(set), 100);
+            CHECK_EQ(lfset_u64_size(set, NULL), 100);
         else if (round % 4 == 1)
-            CHECK_EQ(lfset_u64_clear(set), 100);
+            CHECK_EQ(lfset_u64_clear(set, NULL), 100);
         else if (round % 4 == 2)
-            CHECK_EQ(lfset_u64_drain(set, &snapshot), 0);
+            CHECK_EQ(lfset_u64_drain(set, &snapshot, NULL), 0);
         lfset_u64_snapshot_destroy(snapshot);
         snapshot = NULL;
-        CHECK_EQ(lfset_u64_clear(set), round % 4 == 0 || round % 4 == 3 ? 100 : 0);
+        CHECK_EQ(lfset_u64_clear(set, NULL), round % 4 == 0 || round % 4 == 3 ? 100 : 0);
         CHECK(set_stats(set).capacity >= capacity, "the capacity fell to %" PRIu64,
               set_stats(set).capacity);
         const uint64_t grows = set_stats(set).grows;
@@ -394,10 +394,10 @@ TEST_BOTH(u64_succession, reserved_room_is_kept)
         CHECK(set_stats(set).capacity >= capacity, "the capacity fell to %" PRIu64,
               set_stats(set).capacity);
     }
-    CHECK_EQ(lfset_u64_reserve(set, 0), 0);
+    CHECK_EQ(lfset_u64_reserve(set, 0, NULL), 0);
     add_range(set, 0, 1000);
     remove_range(set, 0, 1000);
-    CHECK_EQ(lfset_u64_clear(set), 0);
+    CHECK_EQ(lfset_u64_clear(set, NULL), 0);
     check_nothing_held_back(set, &memory);
     CHECK(set_stats(set).bytes < 65536, "%" PRIu64 " bytes for no keys", set_stats(set).bytes);
     set_end(set, &memory);
@@ -406,11 +406,11 @@ TEST_BOTH(u64_succession, reserved_room_is_kept)
 TEST_BOTH(u64_succession, reserve_never_changes_the_contents)
 {
     struct lfset_u64 *set = set_new(domain, 0, 20, NULL);
-    CHECK_EQ(lfset_u64_reserve(set, 0), 0);
+    CHECK_EQ(lfset_u64_reserve(set, 0, NULL), 0);
     for (uint64_t count = 0; count < 300; count++) {
         CHECK_EQ(lfset_u64_add(set, scattered(count)), 1);
-        CHECK_EQ(lfset_u64_reserve(set, (count * 37) % 1000), 0);
-        CHECK_EQ(lfset_u64_size(set), count + 1);
+        CHECK_EQ(lfset_u64_reserve(set, (count * 37) % 1000, NULL), 0);
+        CHECK_EQ(lfset_u64_size(set, NULL), count + 1);
         set_check(set);
     }
     check_range(set, 0, 300, 1);
@@ -422,13 +422,13 @@ TEST_BOTH(u64_succession, reserve_refuses_capacities_no_machine_has)
     struct lfset_u64 *set = set_new(domain, 0, 21, NULL);
     add_range(set, 0, 100);
     for (unsigned bit = 50; bit < 64; bit++) {
-        CHECK_EQ(lfset_u64_reserve(set, UINT64_C(1) << bit), -ENOMEM);
-        CHECK_EQ(lfset_u64_reserve(set, UINT64_MAX >> (63 - bit)), -ENOMEM);
+        CHECK_EQ(lfset_u64_reserve(set, UINT64_C(1) << bit, NULL), -ENOMEM);
+        CHECK_EQ(lfset_u64_reserve(set, UINT64_MAX >> (63 - bit), NULL), -ENOMEM);
     }
-    CHECK_EQ(lfset_u64_reserve(set, UINT64_MAX), -ENOMEM);
+    CHECK_EQ(lfset_u64_reserve(set, UINT64_MAX, NULL), -ENOMEM);
     check_range(set, 0, 100, 1);
     check_range(set, 100, 200, 0);
-    CHECK_EQ(lfset_u64_size(set), 100);
+    CHECK_EQ(lfset_u64_size(set, NULL), 100);
     set_end(set, NULL);
 }
 
@@ -493,7 +493,7 @@ static void owner_body(void *arg)
             owner_expect("remove", lfset_u64_remove(owner->set, key), present[i]);
             present[i] = false;
         }
-        if (!owner->quiet && random_below(&random, 1000) == 0 && lfset_u64_size(owner->set) < 0)
+        if (!owner->quiet && random_below(&random, 1000) == 0 && lfset_u64_size(owner->set, NULL) < 0)
             fault("size failed");
     }
     owner->live = 0;
@@ -519,8 +519,8 @@ static void owners(enum lfset_domain domain, uint64_t keys, size_t rounds, bool 
     uint64_t live = 0;
     for (size_t i = 0; i < THREADS; i++)
         live += each[i].live;
-    CHECK_EQ(lfset_u64_size(set), live);
-    const struct lfset_u64_stats stats = set_stats(set);
+    CHECK_EQ(lfset_u64_size(set, NULL), live);
+    const struct lfset_stats stats = set_stats(set);
     cr_log_info("4 x %" PRIu64 " keys: %" PRIu64 " grows, %" PRIu64 " purges, %" PRIu64
                 " shrinks, %" PRIu64 " snapshots",
                 keys, stats.grows, stats.purges, stats.shrinks, stats.snapshots);
@@ -597,7 +597,7 @@ TEST_BOTH(u64_succession, rivals_win_every_key_once)
         crew_run(THREADS, rival_body, each, sizeof *each);
         CHECK_EQ(each[0].won + each[1].won, count);
         CHECK_EQ(each[2].won + each[3].won, count);
-        CHECK_EQ(lfset_u64_size(set), removes ? 0 : 2 * count);
+        CHECK_EQ(lfset_u64_size(set, NULL), removes ? 0 : 2 * count);
         check_range(set, 0, 2 * count, !removes);
     }
     check_nothing_held_back(set, &memory);
@@ -646,16 +646,16 @@ static void anything_body(void *arg)
             if (got == 1 && !is_anything(popped, me->rounds))
                 fault("pop gave %" PRIu64 ", which nobody added", popped);
         } else if (kind < 970) {
-            got = lfset_u64_size(me->set);
+            got = lfset_u64_size(me->set, NULL);
         } else if (kind < 980) {
-            got = lfset_u64_clear(me->set);
+            got = lfset_u64_clear(me->set, NULL);
             me->balance -= got;
         } else if (kind < 990) {
-            got = lfset_u64_drain(me->set, &snapshot);
+            got = lfset_u64_drain(me->set, &snapshot, NULL);
             if (got == 0)
                 me->balance -= lfset_u64_snapshot_count(snapshot);
         } else {
-            got = lfset_u64_snapshot_take(me->set, &snapshot);
+            got = lfset_u64_snapshot_take(me->set, &snapshot, NULL);
         }
         lfset_u64_snapshot_destroy(snapshot);
         if (got < 0)
@@ -677,7 +677,7 @@ TEST_BOTH(u64_succession, everything_at_once_balances)
         int64_t balance = 0;
         for (size_t i = 0; i < THREADS; i++)
             balance += each[i].balance;
-        CHECK_EQ(lfset_u64_size(set), balance);
+        CHECK_EQ(lfset_u64_size(set, NULL), balance);
         check_nothing_held_back(set, &memory);
         set_end(set, &memory);
     }

@@ -11,7 +11,7 @@ template <enum lfset_domain domain, bool section> struct lfset_peer {
 
     static void *create()
     {
-        lfset_u64_options options = LFSET_U64_OPTIONS_INIT;
+        lfset_u64_options options = LFSET_OPTIONS_INIT;
         options.domain = domain;
         lfset_u64 *made;
         return lfset_u64_create(&made, &options) == 0 ? made : nullptr;
@@ -22,7 +22,7 @@ template <enum lfset_domain domain, bool section> struct lfset_peer {
     }
     static uint64_t size(void *of)
     {
-        return static_cast<uint64_t>(lfset_u64_size(static_cast<lfset_u64 *>(of)));
+        return static_cast<uint64_t>(lfset_u64_size(static_cast<lfset_u64 *>(of), NULL));
     }
     static uint64_t bytes(void *of)
     {

@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: MIT
+/**
+ * @file bitmap.h
+ * lfset_bitmap: a lock-free set of integers that lie close together. All of 0 .. 2^64 - 1 are legal.
+ *
+ * Members are bits of 64-bit words, 63 to a word, 64 words to a region of 4032 members; regions are found
+ * in a table by their number. An operation is one load or one CAS of the member's word, and answers
+ * exactly for its member, however many threads meet in the word. Regions without members are not stored;
+ * one that is emptied is given back with a later succession, which comes by itself as regions are emptied,
+ * and at once with lfset_bitmap_purge. A lone member costs a region (about 560 bytes): use lfset_u64
+ * for keys that are scattered.
+ *
+ * Progress: contains is lock-free and never writes to the set (wait-free once the set's slice stops
+ * moving); add, remove and pop are lock-free: a stopped thread stops nobody else. The whole-set
+ * operations (size, snapshot, clear, drain, is_empty answering 1) are lock-free too, but each takes
+ * time proportional to the capacity, and the other threads help it along.
+ *
+ * Linearization: every function below takes effect at one instant between its call and its return,
+ * except size_estimate, each and the statistics, which say so. Several keys at once (the *_many
+ * functions) are that many single operations, each with its own instant.
+ *
+ * Cancellation: functions that take a `cancel` token (cancel.h; NULL: none) answer -ECANCELED or
+ * -ETIMEDOUT when it says so before they are done. size, snapshot_take and reserve have changed
+ * nothing then; clear and drain are cancelled before they take effect or not at all.
+ */
+#ifndef LFSET_BITMAP_H
+#define LFSET_BITMAP_H
+
+#include <stdio.h>
+
+#include "lfset.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A set of integers. */
+struct lfset_bitmap;
+/** What a set held at one instant; immutable, independent of the set's later life. */
+struct lfset_bitmap_snapshot;
+
+/**
+ * Creates an empty set and stores it in *set.
+ * @param options NULL for the defaults: RCU, small, malloc, random seed, no name.
+ * @return 0. -EINVAL: set is NULL, options->size is not one this library knows, the domain is
+ * unknown, or the allocator lacks a function. -ENOMEM: no memory, or a capacity no machine has.
+ * After a failure *set is NULL (when set is not).
+ */
+LFSET_API int lfset_bitmap_create(struct lfset_bitmap **set, const struct lfset_options *options);
+
+/**
+ * Destroys the set and frees its memory, all of it before it returns. No other thread may be using
+ * the set or use it afterwards; snapshots taken from it stay valid.
+ * @return 0, also for NULL. -EDEADLK: the calling thread is inside a section, or, RCU, inside
+ * its own urcu_bp_read_lock; nothing was
+ * destroyed.
+ */
+LFSET_API int lfset_bitmap_destroy(struct lfset_bitmap *set);
+
+/**
+ * Adds a key. @return 1 when it was absent and now is present, 0 when it was present already.
+ * -EINVAL: set is NULL. -ENOMEM: the set had to grow to hold the key and could not; nothing
+ * changed. Memory order: sequentially consistent; release for what the caller wrote before, when it
+ * returns 1.
+ */
+LFSET_API int lfset_bitmap_add(struct lfset_bitmap *set, uint64_t key);
+
+/**
+ * Removes a key. @return 1 when it was present and now is absent, 0 when it was absent already.
+ * -EINVAL: set is NULL. -ENOMEM: as for add (only while a growth is under way).
+ */
+LFSET_API int lfset_bitmap_remove(struct lfset_bitmap *set, uint64_t key);
+
+/**
+ * @return 1 when the key is in the set, 0 when not. -EINVAL: set is NULL. -ENOMEM: the thread's
+ * first operation, and it could not be attached (never after lfset_thread_attach).
+ * Memory order: sequentially consistent; acquire for what the adder wrote before its add.
+ */
+LFSET_API int lfset_bitmap_contains(const struct lfset_bitmap *set, uint64_t key);
+
+/**
+ * Removes some key, any, and stores it in *key. Which one is unspecified and not random. Answering 0
+ * costs a snapshot of an almost empty set.
+ * @return 1; 0 when the set was empty. -EINVAL: an argument is NULL. -ENOMEM: nothing changed.
+ */
+LFSET_API int lfset_bitmap_pop(struct lfset_bitmap *set, uint64_t *key);
+
+/**
+ * Does the operation on each of `count` keys, in order, with the cache misses of up to 16 keys
+ * overlapped. Cheaper than as many calls when the set is larger than the cache.
+ * @param results NULL, or `count` bytes: results[i] becomes what the single call would have
+ * returned for keys[i]: 1, 0, or a negative errno.
+ * @return how many answered 1; or, when any key failed, that key's negative errno (the other keys
+ * are done all the same, and `results` tells which). -EINVAL: set or keys is NULL (count > 0).
+ */
+LFSET_API int64_t lfset_bitmap_add_many(struct lfset_bitmap *set, const uint64_t *keys,
+                                        size_t count, int8_t *results);
+/** @see lfset_bitmap_add_many */
+LFSET_API int64_t lfset_bitmap_remove_many(struct lfset_bitmap *set, const uint64_t *keys,
+                                           size_t count, int8_t *results);
+/** @see lfset_bitmap_add_many */
+LFSET_API int64_t lfset_bitmap_contains_many(const struct lfset_bitmap *set, const uint64_t *keys,
+                                             size_t count, int8_t *results);
+
+/**
+ * Makes room for `capacity` keys in total now, so that adding them later needs no growth (short of
+ * many keys that collide). The room is kept until reserve is called again, with less: reserve(set, 0)
+ * lets the set shrink as it likes.
+ * @return 0; -EINVAL: set is NULL; -ENOMEM: no memory, or a capacity no machine has. The set's
+ * contents never change.
+ */
+LFSET_API int lfset_bitmap_reserve(struct lfset_bitmap *set, uint64_t capacity,
+                                   const struct lfset_cancel *cancel);
+
+/**
+ * About how many keys are in the set, in constant time. Exact for small sets at rest; otherwise an
+ * estimate from a sample of one slot in eight (standard error about 2.6 / sqrt(size)), and not of
+ * one instant while others write. @return the estimate, or -EINVAL when set is NULL.
+ */
+LFSET_API int64_t lfset_bitmap_size_estimate(const struct lfset_bitmap *set);
+
+/**
+ * Exactly how many keys the set held at one instant. Costs a snapshot.
+ * @return the number; -EINVAL: set is NULL; -ENOMEM.
+ */
+LFSET_API int64_t lfset_bitmap_size(struct lfset_bitmap *set, const struct lfset_cancel *cancel);
+
+/**
+ * @return 1 when the set was empty at one instant, 0 when it was not; -EINVAL: set is NULL;
+ * -ENOMEM. Cheap when a key is found soon; answering 1 costs a snapshot of an almost empty set.
+ */
+LFSET_API int lfset_bitmap_is_empty(struct lfset_bitmap *set);
+
+/**
+ * Removes all keys at one instant. @return how many there were; -EINVAL: set is NULL; -ENOMEM:
+ * nothing changed.
+ */
+LFSET_API int64_t lfset_bitmap_clear(struct lfset_bitmap *set, const struct lfset_cancel *cancel);
+
+/**
+ * Removes all keys at one instant and hands back what was there, as a snapshot.
+ * @return 0 with *snapshot set; otherwise nothing changed and *snapshot is NULL: -EINVAL: an
+ * argument is NULL; -ENOMEM.
+ */
+LFSET_API int lfset_bitmap_drain(struct lfset_bitmap *set, struct lfset_bitmap_snapshot **snapshot,
+                                 const struct lfset_cancel *cancel);
+
+/**
+ * Stores in *snapshot what the set holds at one instant. The snapshot costs as much memory as the
+ * set's slice until it is destroyed, and it may outlive the set.
+ * @return 0; otherwise *snapshot is NULL: -EINVAL: an argument is NULL; -ENOMEM.
+ */
+LFSET_API int lfset_bitmap_snapshot_take(struct lfset_bitmap *set,
+                                         struct lfset_bitmap_snapshot **snapshot,
+                                         const struct lfset_cancel *cancel);
+
+/**
+ * Calls visit(key, ctx) for keys of the set, in no order, until it returns non-zero. A key that is
+ * present from call to return is visited exactly once; a key that is added or removed meanwhile is
+ * visited at most once, and only if it was present at an instant during the call (weakly
+ * consistent). Nothing is held back while `visit` runs except the memory of a slice or two; visit
+ * may use this set and others.
+ * @return 0 after the last key; what visit returned when it stopped the iteration (use positive
+ * values); -EINVAL: set or visit is NULL; -ENOMEM: the thread could not be attached.
+ */
+LFSET_API int lfset_bitmap_each(const struct lfset_bitmap *set,
+                                int (*visit)(uint64_t key, void *ctx), void *ctx,
+                                const struct lfset_cancel *cancel);
+
+/** @return how many keys the snapshot holds; -EINVAL when it is NULL. Constant time. */
+LFSET_API int64_t lfset_bitmap_snapshot_count(const struct lfset_bitmap_snapshot *snapshot);
+
+/** @return 1 when the key is in the snapshot, 0 when not; -EINVAL when snapshot is NULL. */
+LFSET_API int lfset_bitmap_snapshot_contains(const struct lfset_bitmap_snapshot *snapshot,
+                                             uint64_t key);
+
+/**
+ * Calls visit(key, ctx) for each key in ascending order until it returns non-zero. The first
+ * ordered use sorts the regions once (from the set's allocator).
+ * @return 0 after the last; what visit returned when it stopped; -EINVAL: NULL argument; -ENOMEM.
+ */
+LFSET_API int lfset_bitmap_snapshot_each(struct lfset_bitmap_snapshot *snapshot,
+                                         int (*visit)(uint64_t key, void *ctx), void *ctx,
+                                         const struct lfset_cancel *cancel);
+
+/**
+ * Copies the keys in ascending order to keys[0 .. max-1]; the smallest ones when there are more.
+ * @return how many were copied; -EINVAL: snapshot is NULL, or keys is and max > 0; -ENOMEM.
+ */
+LFSET_API int64_t lfset_bitmap_snapshot_copy(struct lfset_bitmap_snapshot *snapshot, uint64_t *keys,
+                                             size_t max);
+
+/** Frees a snapshot. NULL is harmless. No other thread may be using it. */
+LFSET_API void lfset_bitmap_snapshot_destroy(struct lfset_bitmap_snapshot *snapshot);
+
+/** @return 0; -EINVAL: NULL, or stats->size is not one this library knows; -ENOMEM: not attached.
+ */
+LFSET_API int lfset_bitmap_stats_read(const struct lfset_bitmap *set, struct lfset_stats *stats);
+
+/**
+ * For tests: checks the set's inner invariants. No other thread may be using the set.
+ * @return 1 when they hold; 0 with *reason (when not NULL) a static text; -EINVAL: set is NULL.
+ */
+LFSET_API int lfset_bitmap_validate(const struct lfset_bitmap *set, const char **reason);
+
+/**
+ * Gives the memory of regions without members back, once nobody can be looking at them (lfset_barrier
+ * waits for that). @return 1 when there was something to purge, 0 when not; -EINVAL; -ENOMEM.
+ */
+LFSET_API int lfset_bitmap_purge(struct lfset_bitmap *set);
+
+/* ---- ranges and order -------------------------------------------------------------------------- */
+
+/**
+ * Adds all members first .. last (inclusive). Word by word: each member has an instant of its own.
+ * @return how many were added that were not there (INT64_MAX when that is more); -EINVAL: set is NULL, or
+ * first > last; -ENOMEM, -ECANCELED, -ETIMEDOUT: some were added.
+ */
+LFSET_API int64_t lfset_bitmap_add_range(struct lfset_bitmap *set, uint64_t first, uint64_t last,
+                                         const struct lfset_cancel *cancel);
+/** Removes all members first .. last. @return how many were removed; otherwise as add_range. */
+LFSET_API int64_t lfset_bitmap_remove_range(struct lfset_bitmap *set, uint64_t first, uint64_t last,
+                                            const struct lfset_cancel *cancel);
+/**
+ * Counts the members first .. last. Weakly consistent: each word is read at an instant of its own; for
+ * one instant for all, ask a snapshot. @return the count; -EINVAL; -ENOMEM; -ECANCELED; -ETIMEDOUT.
+ */
+LFSET_API int64_t lfset_bitmap_count_range(const struct lfset_bitmap *set, uint64_t first,
+                                           uint64_t last, const struct lfset_cancel *cancel);
+/**
+ * The least member >= from. Weakly consistent: *found was a member at an instant during the call, and each
+ * smaller candidate was not at an instant during the call. Costs a pass over the table of regions.
+ * @return 1 with *found; 0: none; -EINVAL; -ENOMEM.
+ */
+LFSET_API int lfset_bitmap_next_set(const struct lfset_bitmap *set, uint64_t from, uint64_t *found);
+/** The least number >= from that is not a member. @return 1 with *found; 0: all up to 2^64 - 1 are. */
+LFSET_API int lfset_bitmap_next_clear(const struct lfset_bitmap *set, uint64_t from,
+                                      uint64_t *found);
+/** The least member, as next_set(0). @return 1 with *found; 0: empty; -EINVAL; -ENOMEM. */
+LFSET_API int lfset_bitmap_min(const struct lfset_bitmap *set, uint64_t *found);
+/** The greatest member, weakly consistent in the same way. @return as min. */
+LFSET_API int lfset_bitmap_max(const struct lfset_bitmap *set, uint64_t *found);
+/** How many members are less than `key`: count_range(0, key - 1). @return the count; -EINVAL; -ENOMEM. */
+LFSET_API int64_t lfset_bitmap_rank(const struct lfset_bitmap *set, uint64_t key);
+
+/** The same of a snapshot: exact, of its one instant. Each is a binary search, after regions were sorted
+ * once. */
+LFSET_API int64_t lfset_bitmap_snapshot_count_range(struct lfset_bitmap_snapshot *snapshot,
+                                                    uint64_t first, uint64_t last);
+/** @see lfset_bitmap_next_set */
+LFSET_API int lfset_bitmap_snapshot_next_set(struct lfset_bitmap_snapshot *snapshot, uint64_t from,
+                                             uint64_t *found);
+/** @see lfset_bitmap_next_clear */
+LFSET_API int lfset_bitmap_snapshot_next_clear(struct lfset_bitmap_snapshot *snapshot,
+                                               uint64_t from, uint64_t *found);
+/** @see lfset_bitmap_min */
+LFSET_API int lfset_bitmap_snapshot_min(struct lfset_bitmap_snapshot *snapshot, uint64_t *found);
+/** @see lfset_bitmap_max */
+LFSET_API int lfset_bitmap_snapshot_max(struct lfset_bitmap_snapshot *snapshot, uint64_t *found);
+/** @see lfset_bitmap_rank */
+LFSET_API int64_t lfset_bitmap_snapshot_rank(struct lfset_bitmap_snapshot *snapshot, uint64_t key);
+
+/* ---- more than one key, more than one set ---------------------------------------------------- */
+
+/**
+ * Removes the keys for which `unwanted` answers 1. Each key is removed on its own: `unwanted` saw the
+ * key at an instant at which it was present, and it is removed if it is present still. Keys added
+ * meanwhile may or may not be asked about. `unwanted` may use this set and others; a negative answer
+ * stops, and is returned.
+ * @return how many were removed; -EINVAL; -ENOMEM; -ECANCELED or -ETIMEDOUT: some were removed.
+ */
+LFSET_API int64_t lfset_bitmap_remove_if(struct lfset_bitmap *set,
+                                         int (*unwanted)(uint64_t key, void *ctx), void *ctx,
+                                         const struct lfset_cancel *cancel);
+
+/**
+ * A new set with what `set` held at one instant. @param options of the new set; NULL: like `set`,
+ * without a name. @return 0; otherwise *copy is NULL: -EINVAL, -ENOMEM, -ECANCELED, -ETIMEDOUT.
+ */
+LFSET_API int lfset_bitmap_clone(struct lfset_bitmap *set, struct lfset_bitmap **copy,
+                                 const struct lfset_options *options,
+                                 const struct lfset_cancel *cancel);
+
+/**
+ * A new set with the combination of two: a union, an intersection and so on. Each input is read at
+ * one instant (its snapshot), the first before the second, so together they may be two instants. Both
+ * may be the same set. No locks: any number of threads may combine the same sets in any order.
+ * @param options of the new set; NULL: like `a` (snapshots: the defaults), without a name.
+ * @return 0; otherwise *result is NULL: -EINVAL, -ENOMEM, -ECANCELED, -ETIMEDOUT.
+ */
+LFSET_API int lfset_bitmap_combine(struct lfset_bitmap *a, enum lfset_combination combination,
+                                   struct lfset_bitmap *b, struct lfset_bitmap **result,
+                                   const struct lfset_options *options,
+                                   const struct lfset_cancel *cancel);
+/** As lfset_bitmap_combine, of a set and a snapshot. */
+LFSET_API int lfset_bitmap_combine_snapshot(struct lfset_bitmap *a,
+                                            enum lfset_combination combination,
+                                            struct lfset_bitmap_snapshot *b,
+                                            struct lfset_bitmap **result,
+                                            const struct lfset_options *options,
+                                            const struct lfset_cancel *cancel);
+/** As lfset_bitmap_combine, of two snapshots. */
+LFSET_API int lfset_bitmap_snapshot_combine(struct lfset_bitmap_snapshot *a,
+                                            enum lfset_combination combination,
+                                            struct lfset_bitmap_snapshot *b,
+                                            struct lfset_bitmap **result,
+                                            const struct lfset_options *options,
+                                            const struct lfset_cancel *cancel);
+
+/**
+ * The same in place: makes `set` the combination of itself and `other`. `other` is read at one
+ * instant, and so is `set` where what it holds matters (INTERSECTION, SYMMETRIC_DIFFERENCE). Then
+ * each key is added or removed on its own, so that others see the change happen key by key.
+ * @return how many keys changed; -EINVAL; -ENOMEM, -ECANCELED, -ETIMEDOUT: some keys were changed.
+ */
+LFSET_API int64_t lfset_bitmap_apply(struct lfset_bitmap *set, enum lfset_combination combination,
+                                     struct lfset_bitmap *other, const struct lfset_cancel *cancel);
+/** As lfset_bitmap_apply, with a snapshot. */
+LFSET_API int64_t lfset_bitmap_apply_snapshot(struct lfset_bitmap *set,
+                                              enum lfset_combination combination,
+                                              struct lfset_bitmap_snapshot *other,
+                                              const struct lfset_cancel *cancel);
+
+/**
+ * How two sets are related. Each is read at one instant, as by lfset_bitmap_combine.
+ * @return the bits of enum lfset_relation that hold (at least one of DISJOINT and INTERSECTS is
+ * among them); -EINVAL; -ENOMEM; -ECANCELED; -ETIMEDOUT.
+ */
+LFSET_API int lfset_bitmap_compare(struct lfset_bitmap *a, struct lfset_bitmap *b,
+                                   const struct lfset_cancel *cancel);
+/** As lfset_bitmap_compare, of a set and a snapshot. */
+LFSET_API int lfset_bitmap_compare_snapshot(struct lfset_bitmap *a, struct lfset_bitmap_snapshot *b,
+                                            const struct lfset_cancel *cancel);
+/** As lfset_bitmap_compare, of two snapshots. */
+LFSET_API int lfset_bitmap_snapshot_compare(struct lfset_bitmap_snapshot *a,
+                                            struct lfset_bitmap_snapshot *b,
+                                            const struct lfset_cancel *cancel);
+
+/* ---- files (format: lfset-file(5)) ------------------------------------------------------------ */
+
+/**
+ * Writes what the set holds at one instant to a file descriptor, from where it stands.
+ * @return 0; -EINVAL; -ENOMEM; -ECANCELED, -ETIMEDOUT, or the negative errno of a write: a part was
+ * written, which load refuses.
+ */
+LFSET_API int lfset_bitmap_save_fd(struct lfset_bitmap *set, int fd,
+                                   const struct lfset_cancel *cancel);
+/** The same to a file: written beside it, synced, and renamed over it, so that `path` is the old file
+ * or the new one at any time. */
+LFSET_API int lfset_bitmap_save(struct lfset_bitmap *set, const char *path,
+                                const struct lfset_cancel *cancel);
+/**
+ * Adds the keys of a saved set. The file is read and checked whole first: what is truncated, corrupted
+ * or of another kind changes nothing.
+ * @param why NULL, or where to store a static text that says what was wrong with the file.
+ * @return how many keys were added that were not there; -EINVAL: NULL argument; -EBADMSG: not a
+ * saved set of this kind, or damaged; -ENOTSUP: of a newer format; -ENOMEM, -ECANCELED, -ETIMEDOUT
+ * (some keys may have been added when the reading was done), or the errno of a read.
+ */
+LFSET_API int64_t lfset_bitmap_load_fd(struct lfset_bitmap *set, int fd, const char **why,
+                                       const struct lfset_cancel *cancel);
+/** The same from a file. */
+LFSET_API int64_t lfset_bitmap_load(struct lfset_bitmap *set, const char *path, const char **why,
+                                    const struct lfset_cancel *cancel);
+
+/**
+ * Prints what the set holds at one instant, in order: "{1, 2, 3}".
+ * @param max print at most so many, then "... (N in all)"; 0: all.
+ * @return 0; -EINVAL; -ENOMEM; -ECANCELED, -ETIMEDOUT, or -EIO.
+ */
+LFSET_API int lfset_bitmap_print(struct lfset_bitmap *set, FILE *file, uint64_t max,
+                                 const struct lfset_cancel *cancel);
+
+/* ---- waiting ----------------------------------------------------------------------------------- */
+
+/**
+ * Sleeps until the key is in the set. Nobody polls: who adds the key, cancels the token or lets it
+ * expire wakes the sleeper.
+ * @return 0: it was there at an instant during the call; -ECANCELED; -ETIMEDOUT; -EINVAL: set is
+ * NULL; -EDEADLK: inside a section, which would hold back memory meanwhile; -ENOMEM.
+ */
+LFSET_API int lfset_bitmap_wait_present(struct lfset_bitmap *set, uint64_t key,
+                                        const struct lfset_cancel *cancel);
+/** The same until the key is not in the set. */
+LFSET_API int lfset_bitmap_wait_absent(struct lfset_bitmap *set, uint64_t key,
+                                       const struct lfset_cancel *cancel);
+/** The same until the set is empty. */
+LFSET_API int lfset_bitmap_wait_empty(struct lfset_bitmap *set, const struct lfset_cancel *cancel);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
