@@ -83,7 +83,8 @@ hooked_flags := -DLFSET_HOOKS
 explore_flags := -DLFSET_HOOKS -DLFSET_SCALAR -Istress/explore -Istress -Ilib -DCK_USE_CC_BUILTINS=1
 
 # ---------------------------------------------------------------- sources
-lib_c := $(sort $(wildcard lib/platform/*.c lib/reclaim/*.c lib/set/*.c))
+lib_c := $(sort $(filter-out $(if $(wildcard lib/set/bitmap.c),,lib/algebra/bitmap_algebra.c),\
+	$(wildcard lib/platform/*.c lib/reclaim/*.c lib/wait/*.c lib/set/*.c lib/algebra/*.c)))
 check_c := $(sort $(wildcard stress/check/*.c))
 tools_c := $(sort $(wildcard tools/*.c))
 stress_c := $(sort $(wildcard stress/*.c))
@@ -241,6 +242,23 @@ $(litmus): $(B)/litmus/%: $(B)/obj/stress/litmus/%.o $(B)/liblfset.a
 $(unit): $(B)/test/unit/%: $(B)/obj/test/unit/%.o $(unit_support_o) $(B)/libcheck.a $(B)/liblfset.a
 	$(call say,LD)
 	$(call link_c,$(CRITERION_LIBS) $(JANSSON_LIBS) $(URCU_LIBS) -lm)
+
+# ================================================================ manual pages
+# Section 3 from the comments of the headers; the others are in man/ as they are.
+PYTHON ?= python3
+have_python := $(shell command -v $(PYTHON) 2>/dev/null)
+.PHONY: man man-left-out clean-man
+man: $(B)/man/made ## the pages of section 3, from the headers (`man -M build/man lfset_u64_add`)
+all uninstall: $(if $(have_python),man,man-left-out)
+man-left-out:
+	@echo 'the manual pages of section 3 are left out: they need python3 (tools/packages.sh)'
+$(B)/man/made: man/generate.py man/lfset.7 $(sort $(wildcard include/lfset/*.h))
+	$(call say,MAN)
+	$(Q)$(PYTHON) man/generate.py --version $(VERSION) --dated-like man/lfset.7 --output $(@D)/man3 \
+		$(filter %.h,$^) && touch $@
+clean: clean-man
+clean-man:
+	$(Q)rm -rf $(B)/man
 
 # ================================================================ installing
 # The CMake package finds its files from where it lies, so that an installed tree can be moved.

@@ -82,6 +82,15 @@ __attribute__((format(printf, 2, 3))) static void violation(struct crew *crew, c
     va_end(args);
 }
 
+/* What the target itself has noticed. */
+static void judge_noticed(struct crew *crew)
+{
+    const char *noticed = target_noticed();
+
+    if (noticed)
+        violation(crew, "%s", noticed);
+}
+
 /* ---------------------------------------------------------------- threads */
 
 static void *thread_main(void *arg)
@@ -243,6 +252,7 @@ static void set_end(struct crew *crew)
     const int rc = crew->options->target->destroy(crew->set);
     if (rc != 0)
         violation(crew, "destroy answered %d", rc);
+    judge_noticed(crew);
     crew->set = NULL;
 }
 
@@ -386,6 +396,7 @@ static int rest(struct crew *crew)
         violation(crew, "the set's invariants do not hold: %s", why ? why : "no reason given");
     if (crew->reader.fault[0] != '\0')
         violation(crew, "%s", crew->reader.fault);
+    judge_noticed(crew);
     return rc;
 }
 
@@ -601,7 +612,7 @@ static int crew_init(struct crew *crew, const struct run_options *options,
     for (unsigned i = 0; i < crew->threads && rc == 0; i++) {
         crew->seats[i].crew = crew;
         rc = worker_init(crew, &crew->seats[i].worker, i,
-                         options->workload.round_ops + WORKLOAD_BATCH);
+                         options->workload.round_ops + WORKLOAD_ROOM);
     }
     return rc ? rc : set_renew(crew);
 }
@@ -615,6 +626,7 @@ static void crew_free(struct crew *crew)
     for (unsigned i = 0; crew->seats && i < crew->threads; i++) {
         seat_empty(&crew->seats[i]);
         record_log_free(&crew->seats[i].worker.log);
+        worker_free(&crew->seats[i].worker);
         sem_destroy(&crew->seats[i].worker.noise.go);
     }
     set_end(crew);
@@ -634,6 +646,7 @@ int run(const struct run_options *options, struct run_result *result)
     int rc;
 
     memset(result, 0, sizeof(*result));
+    target_notice_clear();
     history_init(&result->history);
     result->rounds_per_point = 1;
     if (!crew)

@@ -23,7 +23,7 @@ static const char default_history[] = "lfset-violation.history";
 enum domains { DOMAINS_RCU, DOMAINS_HP, DOMAINS_BOTH };
 
 struct settings {
-    const struct target *target;
+    const struct target *target; /* NULL: all that have domains */
     enum domains domains;
     unsigned threads;
     const char *keys; /* a number, "new", or NULL: all workloads */
@@ -73,7 +73,8 @@ enum option_key {
 
 static const struct argp_option option_list[] = {
     {NULL, 0, NULL, 0, "What is tested:", 1},
-    {"set", OPTION_SET, "SET", 0, "The set, u64 unless given; the others are listed below", 1},
+    {"set", OPTION_SET, "SET", 0,
+     "One of the sets below only (default: all that have domains, in turn)", 1},
     {"domain", OPTION_DOMAIN, "DOMAIN", 0, "rcu, hp or both (default)", 1},
     {"threads", OPTION_THREADS, "N", 0, "How many threads (default 4)", 1},
     {"keys", OPTION_KEYS, "N|new", 0,
@@ -81,7 +82,8 @@ static const struct argp_option option_list[] = {
      1},
     {"mix", OPTION_MIX, "SPEC", 0,
      "Weights of the operations, such as add=40,remove=35,contains=20,snapshot=1; also add_many, "
-     "remove_many, contains_many, pop, size, is_empty, clear, drain",
+     "remove_many, contains_many, wait, each, remove_if, reserve, purge, pop, size, is_empty, "
+     "clear, drain",
      1},
     {"initial-capacity", OPTION_CAPACITY, "N", 0, "Keys the set has room for at first (default 0)",
      1},
@@ -333,8 +335,8 @@ static char *command_text(int argc, char **argv, const struct settings *s)
     return text;
 }
 
-static size_t add_run(struct report *report, const struct settings *s, enum lfset_domain domain,
-                      const struct workload *workload)
+static size_t add_run(struct report *report, const struct settings *s, const struct target *target,
+                      enum lfset_domain domain, const struct workload *workload)
 {
     struct report_run *runs = realloc(report->runs, (report->count + 1) * sizeof(*report->runs));
 
@@ -346,7 +348,7 @@ static size_t add_run(struct report *report, const struct settings *s, enum lfse
     memset(&runs[report->count], 0, sizeof(*runs));
     struct run_options *o = &runs[report->count].options;
 
-    *o = (struct run_options){.target = s->target,
+    *o = (struct run_options){.target = target,
                               .domain = domain,
                               .workload = *workload,
                               .threads = s->threads,
@@ -366,6 +368,17 @@ static size_t add_run(struct report *report, const struct settings *s, enum lfse
     return ++report->count;
 }
 
+static void plan_target(struct report *report, const struct settings *s,
+                        const struct target *target, const struct workload *workloads)
+{
+    for (const struct workload *w = workloads; w->name[0]; w++) {
+        if (!target->has_domains || s->domains != DOMAINS_HP)
+            add_run(report, s, target, LFSET_RCU, w);
+        if (target->has_domains && s->domains != DOMAINS_RCU)
+            add_run(report, s, target, LFSET_HP, w);
+    }
+}
+
 static void plan(struct report *report, const struct settings *s)
 {
     struct workload chosen[2] = {{.name = ""}, {.name = ""}};
@@ -380,12 +393,9 @@ static void plan(struct report *report, const struct settings *s)
                 chosen[0] = *w;
         workloads = chosen;
     }
-    for (const struct workload *w = workloads; w->name[0]; w++) {
-        if (!s->target->has_domains || s->domains != DOMAINS_HP)
-            add_run(report, s, LFSET_RCU, w);
-        if (s->target->has_domains && s->domains != DOMAINS_RCU)
-            add_run(report, s, LFSET_HP, w);
-    }
+    for (const struct target *const *t = target_all; *t; t++)
+        if (s->target ? *t == s->target : (*t)->has_domains)
+            plan_target(report, s, *t, workloads);
     for (size_t i = 0; i < report->count; i++) {
         struct run_options *o = &report->runs[i].options;
 
@@ -541,12 +551,8 @@ int main(int argc, char **argv)
                "its call and its return, that explains every answer?\v",
         .help_filter = help_filter,
     };
-    struct settings s = {.target = &target_u64,
-                         .domains = DOMAINS_BOTH,
-                         .threads = 4,
-                         .clock = RECORD_CLOCK_TSC,
-                         .noise = 1,
-                         .hang = 60};
+    struct settings s = {
+        .domains = DOMAINS_BOTH, .threads = 4, .clock = RECORD_CLOCK_TSC, .noise = 1, .hang = 60};
 
     argp_err_exit_status = EXIT_USAGE;
     argp_parse(&argp, argc, argv, ARGP_NO_ARGS, NULL, &s);

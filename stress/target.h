@@ -13,6 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/** The *_many functions are called with at most so many keys. */
+#define TARGET_BATCH 16
+
 struct target_options {
     enum lfset_domain domain;
     uint64_t capacity; /**< keys to have room for at once */
@@ -56,13 +59,28 @@ struct target {
     int (*snapshot)(void *set, void **taken);
     int (*drain)(void *set, void **taken);
 
-    /** What a snapshot or a drain took. copy: ascending, the number copied (at most max). */
+    /** What a snapshot or a drain took. copy: ascending, the number copied (at most max). contains
+     * is optional. */
     int64_t (*taken_count)(void *taken);
     int64_t (*taken_copy)(void *taken, uint64_t *keys, size_t max);
+    int (*taken_contains)(void *taken, uint64_t key);
     void (*taken_destroy)(void *taken);
 
     /** Every key, in any order, until `visit` answers non-zero. */
     int (*each)(const void *set, int (*visit)(uint64_t key, void *ctx), void *ctx);
+    /** 1: `each` may run while others change the set. */
+    int each_is_concurrent;
+
+    /** Optional: removes the keys for which `unwanted` answers 1; how many it removed. */
+    int64_t (*remove_if)(void *set, int (*unwanted)(uint64_t key, void *ctx), void *ctx);
+    /** Optional: the set makes or gives back room; its keys stay. purge: 1 or 0. */
+    int (*reserve)(void *set, uint64_t capacity);
+    int (*purge)(void *set);
+
+    /** Optional, not within a section: 0, or -ETIMEDOUT. */
+    int (*wait_present)(void *set, uint64_t key, const struct lfset_cancel *cancel);
+    int (*wait_absent)(void *set, uint64_t key, const struct lfset_cancel *cancel);
+    int (*wait_empty)(void *set, const struct lfset_cancel *cancel);
 
     /** Optional: 1 when the inner invariants hold, else 0 and why. Only while nobody else is in. */
     int (*validate)(const void *set, const char **reason);
@@ -76,7 +94,27 @@ struct target {
     int (*section_leave)(void);
 };
 
+/**
+ * A target has noticed, by itself, what no history shows: an object destroyed twice, a key that is
+ * none of those added. The first one counts; it makes the run a violation.
+ */
+__attribute__((format(printf, 1, 2))) void target_notice(const char *format, ...);
+
+/** What was noticed since the last target_notice_clear; NULL: nothing. */
+const char *target_noticed(void);
+void target_notice_clear(void);
+
+/** The options and statistics of lfset's sets. */
+struct lfset_options target_lfset_options(const struct target_options *options);
+struct target_counters target_lfset_counters(const struct lfset_stats *stats);
+
+/** For taken_copy: brings the keys into order; notices one that is there twice. */
+void target_sort(uint64_t *keys, size_t count);
+
 extern const struct target target_u64;
+extern const struct target target_bytes;
+extern const struct target target_obj;
+extern const struct target target_bitmap;
 
 /** One table under one lock: correct, a control for the harness. */
 extern const struct target target_mutex;
@@ -84,8 +122,10 @@ extern const struct target target_mutex;
 extern const struct target target_broken_add;
 extern const struct target target_broken_snapshot;
 extern const struct target target_broken_clear;
+extern const struct target target_broken_count;
+extern const struct target target_broken_each;
 
-/** Every target, ended by NULL. */
+/** Every target, ended by NULL; first those that have domains, which run when none is asked for. */
 extern const struct target *const target_all[];
 
 #endif

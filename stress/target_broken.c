@@ -7,9 +7,12 @@
  * out one thing each, the way a real set gets it wrong:
  *
  *   broken-add       looks for a free slot, lets go of the lock, then fills the slot: two adders
- * can choose the same one, and the first one's key is lost broken-snapshot  size, is_empty and
- * snapshot read one table after the other, not both at once broken-clear     clear and drain empty
- * one table after the other
+ *                    can choose the same one, and the first one's key is lost
+ *   broken-snapshot  size, is_empty and snapshot read one table after the other, not both at once
+ *   broken-clear     clear and drain empty one table after the other
+ *   broken-count     clear answers how many keys there were a moment before
+ *   broken-each      each finds its place again by counting: a key that comes or goes before it
+ *                    makes it visit another one twice, or never
  */
 #include "target.h"
 
@@ -30,7 +33,7 @@ struct table {
     uint64_t *keys;
 };
 
-enum flaw { FLAW_NONE, FLAW_ADD, FLAW_SNAPSHOT, FLAW_CLEAR };
+enum flaw { FLAW_NONE, FLAW_ADD, FLAW_SNAPSHOT, FLAW_CLEAR, FLAW_COUNT, FLAW_EACH };
 
 struct locked {
     enum flaw flaw;
@@ -196,6 +199,18 @@ static int create_broken_clear(const struct target_options *options, void **set)
 {
     (void)options;
     return locked_create(FLAW_CLEAR, set);
+}
+
+static int create_broken_count(const struct target_options *options, void **set)
+{
+    (void)options;
+    return locked_create(FLAW_COUNT, set);
+}
+
+static int create_broken_each(const struct target_options *options, void **set)
+{
+    (void)options;
+    return locked_create(FLAW_EACH, set);
 }
 
 static int locked_destroy(void *opaque)
@@ -373,10 +388,15 @@ static int locked_is_empty(void *opaque)
 
 static int64_t locked_clear(void *opaque)
 {
+    struct locked *set = opaque;
     void *taken;
+    int64_t count = locked_size(opaque);
 
+    if (set->flaw == FLAW_COUNT)
+        window(set); /* here a key may come or go */
     locked_drain(opaque, &taken);
-    const int64_t count = (int64_t)((struct taken *)taken)->count;
+    if (set->flaw != FLAW_COUNT)
+        count = (int64_t)((struct taken *)taken)->count;
     free(taken);
     return count;
 }
@@ -384,6 +404,13 @@ static int64_t locked_clear(void *opaque)
 static int64_t taken_count(void *opaque)
 {
     return (int64_t)((struct taken *)opaque)->count;
+}
+
+static int taken_contains(void *opaque, uint64_t key)
+{
+    const struct taken *taken = opaque;
+
+    return bsearch(&key, taken->keys, taken->count, sizeof(key), compare_keys) != NULL;
 }
 
 static int64_t taken_copy(void *opaque, uint64_t *keys, size_t max)
@@ -396,21 +423,70 @@ static int64_t taken_copy(void *opaque, uint64_t *keys, size_t max)
     return (int64_t)n;
 }
 
-static int locked_each(const void *opaque, int (*visit)(uint64_t key, void *ctx), void *ctx)
+static int copy_each(struct locked *set, int (*visit)(uint64_t key, void *ctx), void *ctx)
 {
-    const struct locked *set = opaque;
+    void *copy;
+    int rc = locked_snapshot(set, &copy);
+    const struct taken *taken = copy;
 
+    for (size_t i = 0; i < taken->count && rc == 0; i++)
+        rc = visit(taken->keys[i], ctx);
+    free(copy);
+    return rc;
+}
+
+/* The key with so many before it. */
+static int table_at(struct table *table, size_t at, uint64_t *key)
+{
+    int found = 0;
+
+    half_lock(table);
+    for (size_t i = 0; i < table->capacity && !found; i++) {
+        found = table->state[i] == SLOT_LIVE && at-- == 0;
+        if (found)
+            *key = table->keys[i];
+    }
+    half_unlock(table);
+    return found;
+}
+
+static int counting_each(struct locked *set, int (*visit)(uint64_t key, void *ctx), void *ctx)
+{
     for (int h = 0; h < 2; h++) {
-        const struct table *table = &set->table[h];
+        uint64_t key;
 
-        for (size_t i = 0; i < table->capacity; i++) {
-            const int rc = table->state[i] == SLOT_LIVE ? visit(table->keys[i], ctx) : 0;
+        for (size_t i = 0; table_at(&set->table[h], i, &key); i++) {
+            const int rc = visit(key, ctx);
 
             if (rc != 0)
                 return rc;
+            window(set); /* here the keys may move up */
         }
     }
     return 0;
+}
+
+static int locked_each(const void *opaque, int (*visit)(uint64_t key, void *ctx), void *ctx)
+{
+    struct locked *set = (struct locked *)(uintptr_t)opaque;
+
+    return set->flaw == FLAW_EACH ? counting_each(set, visit, ctx) : copy_each(set, visit, ctx);
+}
+
+static int64_t locked_remove_if(void *opaque, int (*unwanted)(uint64_t key, void *ctx), void *ctx)
+{
+    void *copy;
+    int64_t removed = 0;
+    int rc = locked_snapshot(opaque, &copy);
+    const struct taken *taken = copy;
+
+    for (size_t i = 0; i < taken->count && rc >= 0; i++) {
+        rc = unwanted(taken->keys[i], ctx);
+        if (rc == 1)
+            removed += locked_remove(opaque, taken->keys[i]);
+    }
+    free(copy);
+    return rc < 0 ? rc : removed;
 }
 
 #define LOCKED_OPERATIONS                                                                          \
@@ -418,7 +494,8 @@ static int locked_each(const void *opaque, int (*visit)(uint64_t key, void *ctx)
     .contains = locked_contains, .pop = locked_pop, .size = locked_size,                           \
     .is_empty = locked_is_empty, .clear = locked_clear, .snapshot = locked_snapshot,               \
     .drain = locked_drain, .taken_count = taken_count, .taken_copy = taken_copy,                   \
-    .taken_destroy = free, .each = locked_each
+    .taken_contains = taken_contains, .taken_destroy = free, .each = locked_each,                  \
+    .each_is_concurrent = 1, .remove_if = locked_remove_if
 
 const struct target target_mutex = {
     .name = "mutex",
@@ -445,5 +522,19 @@ const struct target target_broken_clear = {
     .name = "broken-clear",
     .about = "clear and drain are not atomic: must be caught",
     .create = create_broken_clear,
+    LOCKED_OPERATIONS,
+};
+
+const struct target target_broken_count = {
+    .name = "broken-count",
+    .about = "clear answers a wrong number: must be caught",
+    .create = create_broken_count,
+    LOCKED_OPERATIONS,
+};
+
+const struct target target_broken_each = {
+    .name = "broken-each",
+    .about = "each misses keys and visits others twice: must be caught",
+    .create = create_broken_each,
     LOCKED_OPERATIONS,
 };

@@ -8,14 +8,10 @@
 
 static int u64_create(const struct target_options *options, void **set)
 {
-    struct lfset_options o = LFSET_OPTIONS_INIT;
+    const struct lfset_options o = target_lfset_options(options);
     struct lfset_u64 *made = NULL;
+    const int rc = lfset_u64_create(&made, &o);
 
-    o.domain = options->domain;
-    o.capacity = options->capacity;
-    o.seed = options->seed;
-    o.name = "stress";
-    int rc = lfset_u64_create(&made, &o);
     *set = made;
     return rc;
 }
@@ -103,6 +99,11 @@ static int64_t u64_taken_copy(void *taken, uint64_t *keys, size_t max)
     return lfset_u64_snapshot_copy(taken, keys, max);
 }
 
+static int u64_taken_contains(void *taken, uint64_t key)
+{
+    return lfset_u64_snapshot_contains(taken, key);
+}
+
 static void u64_taken_destroy(void *taken)
 {
     lfset_u64_snapshot_destroy(taken);
@@ -111,6 +112,31 @@ static void u64_taken_destroy(void *taken)
 static int u64_each(const void *set, int (*visit)(uint64_t key, void *ctx), void *ctx)
 {
     return lfset_u64_each(set, visit, ctx, NULL);
+}
+
+static int64_t u64_remove_if(void *set, int (*unwanted)(uint64_t key, void *ctx), void *ctx)
+{
+    return lfset_u64_remove_if(set, unwanted, ctx, NULL);
+}
+
+static int u64_reserve(void *set, uint64_t capacity)
+{
+    return lfset_u64_reserve(set, capacity, NULL);
+}
+
+static int u64_wait_present(void *set, uint64_t key, const struct lfset_cancel *cancel)
+{
+    return lfset_u64_wait_present(set, key, cancel);
+}
+
+static int u64_wait_absent(void *set, uint64_t key, const struct lfset_cancel *cancel)
+{
+    return lfset_u64_wait_absent(set, key, cancel);
+}
+
+static int u64_wait_empty(void *set, const struct lfset_cancel *cancel)
+{
+    return lfset_u64_wait_empty(set, cancel);
 }
 
 static int u64_validate(const void *set, const char **reason)
@@ -123,17 +149,9 @@ static int u64_counters(const void *set, struct target_counters *counters)
     struct lfset_stats stats = {.size = sizeof(stats)};
     int rc = lfset_u64_stats_read(set, &stats);
 
-    if (rc != 0)
-        return rc;
-    *counters = (struct target_counters){.grows = stats.grows,
-                                         .purges = stats.purges,
-                                         .shrinks = stats.shrinks,
-                                         .rehashes = stats.rehashes,
-                                         .snapshots = stats.snapshots,
-                                         .clears = stats.clears,
-                                         .capacity = stats.capacity,
-                                         .bytes = stats.bytes};
-    return 0;
+    if (rc == 0)
+        *counters = target_lfset_counters(&stats);
+    return rc;
 }
 
 const struct target target_u64 = {
@@ -156,17 +174,19 @@ const struct target target_u64 = {
     .drain = u64_drain,
     .taken_count = u64_taken_count,
     .taken_copy = u64_taken_copy,
+    .taken_contains = u64_taken_contains,
     .taken_destroy = u64_taken_destroy,
     .each = u64_each,
+    .each_is_concurrent = 1,
+    .remove_if = u64_remove_if,
+    .reserve = u64_reserve,
+    .wait_present = u64_wait_present,
+    .wait_absent = u64_wait_absent,
+    .wait_empty = u64_wait_empty,
     .validate = u64_validate,
     .counters = u64_counters,
     .attach = lfset_thread_attach,
     .detach = lfset_thread_detach,
     .section_enter = lfset_section_enter,
     .section_leave = lfset_section_leave,
-};
-
-const struct target *const target_all[] = {
-    &target_u64,          &target_mutex, &target_broken_add, &target_broken_snapshot,
-    &target_broken_clear, NULL,
 };

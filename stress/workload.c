@@ -4,9 +4,15 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <lfset/cancel.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* A batch has at most so many keys. */
+#define BATCH 6
+
+_Static_assert(BATCH <= TARGET_BATCH && BATCH <= WORKLOAD_PARTS, "a batch is too large");
 
 static char *const op_names[WORKLOAD_OPS + 1] = {
     [WORKLOAD_ADD] = "add",
@@ -15,6 +21,11 @@ static char *const op_names[WORKLOAD_OPS + 1] = {
     [WORKLOAD_ADD_MANY] = "add_many",
     [WORKLOAD_REMOVE_MANY] = "remove_many",
     [WORKLOAD_CONTAINS_MANY] = "contains_many",
+    [WORKLOAD_WAIT] = "wait",
+    [WORKLOAD_EACH] = "each",
+    [WORKLOAD_REMOVE_IF] = "remove_if",
+    [WORKLOAD_RESERVE] = "reserve",
+    [WORKLOAD_PURGE] = "purge",
     [WORKLOAD_POP] = "pop",
     [WORKLOAD_SIZE] = "size",
     [WORKLOAD_IS_EMPTY] = "is_empty",
@@ -31,8 +42,10 @@ static char *const op_names[WORKLOAD_OPS + 1] = {
             [WORKLOAD_ADD] = 32 * (many), [WORKLOAD_REMOVE] = 27 * (many),                         \
             [WORKLOAD_CONTAINS] = 30 * (many), [WORKLOAD_ADD_MANY] = 2 * (many),                   \
             [WORKLOAD_REMOVE_MANY] = 2 * (many), [WORKLOAD_CONTAINS_MANY] = 2 * (many),            \
-            [WORKLOAD_POP] = 3, [WORKLOAD_SIZE] = 2, [WORKLOAD_IS_EMPTY] = 2,                      \
-            [WORKLOAD_SNAPSHOT] = 2, [WORKLOAD_CLEAR] = (clears), [WORKLOAD_DRAIN] = (clears),     \
+            [WORKLOAD_WAIT] = ((many) + 3) / 4, [WORKLOAD_EACH] = 1, [WORKLOAD_REMOVE_IF] = 1,     \
+            [WORKLOAD_RESERVE] = 1, [WORKLOAD_PURGE] = 1, [WORKLOAD_POP] = 3, [WORKLOAD_SIZE] = 2, \
+            [WORKLOAD_IS_EMPTY] = 2, [WORKLOAD_SNAPSHOT] = 2, [WORKLOAD_CLEAR] = (clears),         \
+            [WORKLOAD_DRAIN] = (clears),                                                           \
         }                                                                                          \
     }
 
@@ -131,6 +144,11 @@ static int can(const struct target *t, enum workload_op op)
         [WORKLOAD_ADD_MANY] = t->add_many != NULL,
         [WORKLOAD_REMOVE_MANY] = t->remove_many != NULL,
         [WORKLOAD_CONTAINS_MANY] = t->contains_many != NULL,
+        [WORKLOAD_WAIT] = t->wait_present && t->wait_absent && t->wait_empty,
+        [WORKLOAD_EACH] = t->each_is_concurrent,
+        [WORKLOAD_REMOVE_IF] = t->remove_if != NULL,
+        [WORKLOAD_RESERVE] = t->reserve != NULL,
+        [WORKLOAD_PURGE] = t->purge != NULL,
         [WORKLOAD_POP] = t->pop != NULL,
         [WORKLOAD_SIZE] = t->size != NULL,
         [WORKLOAD_IS_EMPTY] = t->is_empty != NULL,
@@ -148,6 +166,8 @@ void worker_round(struct worker *w, uint64_t seed, enum workload_phase phase, un
     w->random = seed;
     w->mix = w->workload->mix;
     w->section = w->target->section_enter ? section : 0;
+    w->in_section = 0;
+    w->over = 0;
     if (phase == WORKLOAD_GROWING) {
         w->mix.weight[WORKLOAD_ADD] *= 4;
         w->mix.weight[WORKLOAD_ADD_MANY] *= 4;
@@ -244,20 +264,37 @@ void worker_single(struct worker *w, uint32_t thread, enum history_op op, uint64
         r->result = (uint8_t)rc;
 }
 
+/* The number of the thread to which the history gives a part of a call. */
+static uint32_t part_thread(const struct worker *w, size_t part)
+{
+    return w->threads + 1 + w->number * WORKLOAD_PARTS + (uint32_t)part;
+}
+
+/* Logs a part of a call that was under way from `invoke` to `ret`. */
+static void log_part(struct worker *w, size_t part, enum history_op op, uint64_t key, int result,
+                     uint64_t invoke, uint64_t ret)
+{
+    w->log.records[w->log.count++] = (struct history_record){.value = key,
+                                                             .invoke = invoke,
+                                                             .ret = ret,
+                                                             .thread = part_thread(w, part),
+                                                             .op = (uint8_t)op,
+                                                             .result = (uint8_t)result};
+}
+
 /*
  * A batch is so many single operations between one call and one return, in any order as far as the
  * history can tell: each is logged under a thread number of its own.
  */
 static void do_batch(struct worker *w, enum workload_op op)
 {
-    const uint32_t first_thread = w->threads + 1 + w->number * WORKLOAD_BATCH;
-    const size_t count = 2 + (size_t)below(w, WORKLOAD_BATCH - 1);
+    const size_t count = 2 + (size_t)below(w, BATCH - 1);
     const size_t first = w->log.count;
     const enum history_op single = op == WORKLOAD_ADD_MANY      ? HISTORY_ADD
                                    : op == WORKLOAD_REMOVE_MANY ? HISTORY_REMOVE
                                                                 : HISTORY_CONTAINS;
-    uint64_t keys[WORKLOAD_BATCH];
-    int8_t results[WORKLOAD_BATCH];
+    uint64_t keys[BATCH];
+    int8_t results[BATCH];
     int64_t rc, ones = 0, failed = 0;
     size_t kept = first;
 
@@ -266,7 +303,7 @@ static void do_batch(struct worker *w, enum workload_op op)
         results[i] = INT8_MAX; /* an answer that no call gives */
     }
     for (size_t i = 0; i < count; i++)
-        record_begin(&w->log, first_thread + (uint32_t)i, single, keys[i]);
+        record_begin(&w->log, part_thread(w, i), single, keys[i]);
     if (op == WORKLOAD_ADD_MANY)
         rc = w->target->add_many(w->set, keys, count, results);
     else if (op == WORKLOAD_REMOVE_MANY)
@@ -292,6 +329,230 @@ static void do_batch(struct worker *w, enum workload_op op)
     if (rc != (failed ? -ENOMEM : ones))
         fault(w, op_names[op], rc);
 }
+
+/* ---------------------------------------------------------------- waiting */
+
+/*
+ * A wait that answers 0 is a contains, or an is_empty, with a known answer; one that gives up says
+ * nothing. It must not be within a section, and does not last long.
+ */
+static void do_wait(struct worker *w)
+{
+    const uint64_t deadline = lfset_deadline_in(1000 * (1 + below(w, 100)));
+    const uint64_t kind = below(w, w->workload->one_whole_set ? 8 : 9);
+    const uint64_t key = choose_key(w, WORKLOAD_WAIT);
+    struct lfset_cancel *token;
+    int rc;
+
+    if (w->in_section != 0)
+        w->target->section_leave();
+    w->in_section = 0;
+    if (lfset_cancel_create(&token, NULL, deadline) != 0)
+        return;
+    struct history_record *r =
+        record_begin(&w->log, w->number, kind == 8 ? HISTORY_IS_EMPTY : HISTORY_CONTAINS, key);
+    if (kind == 8)
+        rc = w->target->wait_empty(w->set, token);
+    else if (kind % 2 == 0)
+        rc = w->target->wait_present(w->set, key, token);
+    else
+        rc = w->target->wait_absent(w->set, key, token);
+    record_end(&w->log, r);
+    r->result = kind == 8 || kind % 2 == 0;
+    if (rc != 0)
+        w->log.count--;
+    if (rc == -ENOMEM)
+        w->log.failed++;
+    else if (rc != 0 && rc != -ETIMEDOUT)
+        fault(w, "a wait", rc);
+    else if (rc == -ETIMEDOUT && lfset_cancel_check(token) != -ETIMEDOUT)
+        fault(w, "a wait, before its deadline,", rc);
+    lfset_cancel_destroy(token);
+}
+
+/* ---------------------------------------------------------------- iterating */
+
+/* What `visit` answers to stop an iteration. */
+#define STOPPED 77
+
+struct visit {
+    struct worker *worker;
+    size_t stop_at; /* visits; SIZE_MAX: go on to the end */
+    size_t ask_at;
+    int incomplete; /* no memory to remember them all */
+};
+
+static int visit_remember(struct visit *v, uint64_t key)
+{
+    struct worker *w = v->worker;
+
+    if (w->visited_count == w->visited_capacity) {
+        const size_t capacity = w->visited_capacity ? w->visited_capacity * 2 : 1024;
+        uint64_t *grown = realloc(w->visited, capacity * sizeof(*grown));
+
+        if (!grown) {
+            v->incomplete = 1;
+            return STOPPED;
+        }
+        w->visited = grown;
+        w->visited_capacity = capacity;
+    }
+    w->visited[w->visited_count++] = key;
+    return w->visited_count == v->stop_at ? STOPPED : 0;
+}
+
+/* Now and then uses the set while it is visited. */
+static int visit_key(uint64_t key, void *ctx)
+{
+    struct visit *v = ctx;
+    struct worker *w = v->worker;
+
+    if (w->visited_count == v->ask_at)
+        worker_single(w, w->number, HISTORY_CONTAINS, key);
+    return visit_remember(v, key);
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    const uint64_t x = *(const uint64_t *)a;
+    const uint64_t y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* A key that never was in any set of this workload? */
+static int is_foreign(const struct worker *w, uint64_t key)
+{
+    return w->workload->kind == WORKLOAD_UNIFORM && key >= w->workload->keys;
+}
+
+/*
+ * What an iteration promises is a contains of each key, each at an instant of its own between call and
+ * return: a key that was visited was there at an instant, one that was not was absent at an instant.
+ * All keys are judged where they are few, else some.
+ */
+static void judge_visited(struct worker *w, int to_the_end, uint64_t invoke, uint64_t ret)
+{
+    const int all = w->workload->kind == WORKLOAD_UNIFORM && w->workload->keys <= WORKLOAD_PARTS;
+    const size_t parts = all ? (size_t)w->workload->keys : WORKLOAD_PARTS;
+
+    if (w->visited_count > 1)
+        qsort(w->visited, w->visited_count, sizeof(*w->visited), compare_keys);
+    for (size_t i = 0; i < w->visited_count; i++) {
+        if (i > 0 && w->visited[i] == w->visited[i - 1])
+            fault(w, "each visited a key twice:", (int64_t)w->visited[i]);
+        if (is_foreign(w, w->visited[i]))
+            fault(w, "each visited a key that was never added:", (int64_t)w->visited[i]);
+    }
+    for (size_t i = 0; i < parts; i++) {
+        uint64_t key = i;
+
+        if (!all)
+            key = i % 2 == 0 && w->visited_count > 0 ? w->visited[below(w, w->visited_count)]
+                                                     : choose_key(w, WORKLOAD_EACH);
+        const int met = w->visited_count > 0 && bsearch(&key, w->visited, w->visited_count,
+                                                        sizeof(key), compare_keys) != NULL;
+        if (met || to_the_end)
+            log_part(w, i, HISTORY_CONTAINS, key, met, invoke, ret);
+    }
+}
+
+static void do_each(struct worker *w)
+{
+    struct visit v = {.worker = w, .stop_at = SIZE_MAX, .ask_at = SIZE_MAX};
+
+    if (below(w, 8) == 0)
+        v.stop_at = 1 + (size_t)below(w, 16);
+    if (below(w, 4) == 0)
+        v.ask_at = (size_t)below(w, 16);
+    w->visited_count = 0;
+    const uint64_t invoke = record_before(w->log.clock);
+    const int rc = w->target->each(w->set, visit_key, &v);
+    const uint64_t ret = record_after(w->log.clock);
+    const int stopped = v.incomplete || w->visited_count == v.stop_at;
+
+    if (rc != (stopped ? STOPPED : 0) && rc != -ENOMEM)
+        fault(w, "each", rc);
+    if (!v.incomplete)
+        judge_visited(w, rc == 0, invoke, ret);
+}
+
+/* ---------------------------------------------------------------- removing by a condition */
+
+struct choice {
+    struct worker *worker;
+    uint64_t invoke;
+    uint64_t ask_at; /* keys until the one that goes */
+    uint64_t asked;
+    int refuse; /* stops there instead */
+    int chosen;
+    uint64_t key;
+    uint64_t answered;
+};
+
+/*
+ * At most one key is unwanted in a call, so that the number that the call answers says of a key that
+ * it was removed, or that somebody else had. The first keys asked about are judged: each was present.
+ */
+static int choose_unwanted(uint64_t key, void *ctx)
+{
+    struct choice *c = ctx;
+    struct worker *w = c->worker;
+
+    if (is_foreign(w, key))
+        fault(w, "remove_if asked about a key that was never added:", (int64_t)key);
+    if (c->asked < WORKLOAD_PARTS / 2)
+        log_part(w, (size_t)c->asked, HISTORY_CONTAINS, key, 1, c->invoke,
+                 record_after(w->log.clock));
+    if (c->asked++ != c->ask_at)
+        return 0;
+    c->chosen = 1;
+    c->key = key;
+    c->answered = record_before(w->log.clock);
+    return c->refuse ? -EINTR : 1;
+}
+
+static void do_remove_if(struct worker *w)
+{
+    struct choice c = {.worker = w, .ask_at = below(w, 16), .refuse = below(w, 16) == 0};
+
+    c.invoke = record_before(w->log.clock);
+    const int64_t rc = w->target->remove_if(w->set, choose_unwanted, &c);
+    const uint64_t ret = record_after(w->log.clock);
+    const int done = c.chosen && !c.refuse;
+
+    if (done && rc == -ENOMEM) {
+        /* Nobody knows whether the key is gone: it may be, and the thread logs no more. */
+        log_part(w, WORKLOAD_PARTS - 1, HISTORY_REMOVE, c.key, 0, c.answered, HISTORY_PENDING);
+        w->over = 1;
+    } else if (rc != -ENOMEM && (c.chosen && c.refuse ? rc != -EINTR : rc < 0 || rc > done)) {
+        fault(w, "remove_if", rc);
+    } else if (done) {
+        log_part(w, WORKLOAD_PARTS - 1, HISTORY_REMOVE, c.key, (int)rc, c.answered, ret);
+    }
+}
+
+/* ---------------------------------------------------------------- room */
+
+/* Up and down; the room is given back as often as it is asked for. */
+static void do_reserve(struct worker *w)
+{
+    const uint64_t capacity = below(w, 2) ? below(w, 4 * w->workload->keys + 64) : 0;
+    const int rc = w->target->reserve(w->set, capacity);
+
+    if (rc != 0 && rc != -ENOMEM)
+        fault(w, "reserve", rc);
+}
+
+static void do_purge(struct worker *w)
+{
+    const int rc = w->target->purge(w->set);
+
+    if (rc != 0 && rc != 1 && rc != -ENOMEM)
+        fault(w, "purge", rc);
+}
+
+/* ---------------------------------------------------------------- the whole set */
 
 static void do_pop(struct worker *w)
 {
@@ -323,27 +584,30 @@ static void do_is_empty(struct worker *w)
         r->result = (uint8_t)rc;
 }
 
-/*
- * clear also answers how many keys there were. A history has no column for it, but where the number
- * says which keys there were it is a drain of those.
- */
 static void do_clear(struct worker *w)
 {
     struct history_record *r = record_begin(&w->log, w->number, HISTORY_CLEAR, 0);
     const int64_t rc = w->target->clear(w->set);
-    const int one_key = w->workload->kind == WORKLOAD_UNIFORM && w->workload->keys == 1;
 
-    if (!answered(w, r, "clear", rc, INT64_MAX))
-        return;
-    r->result = 1;
-    if (rc == 0 || (rc == 1 && one_key)) {
-        uint64_t *keys = record_answer_room(&w->log, 1);
+    if (answered(w, r, "clear", rc, INT64_MAX)) {
+        r->result = HISTORY_CLEAR_COUNTED;
+        r->value = (uint64_t)rc;
+    }
+}
 
-        if (keys) {
-            keys[0] = 0; /* the only key of a one-key workload */
-            r->op = HISTORY_DRAIN;
-            record_answer_end(&w->log, r, (size_t)rc);
-        }
+/* What a snapshot says about single keys must be what its copy holds. */
+static void ask_taken(struct worker *w, void *taken, const uint64_t *keys, size_t count)
+{
+    for (int i = 0; i < 8 && w->target->taken_contains; i++) {
+        const uint64_t key =
+            i % 2 == 0 && count > 0 ? keys[below(w, count)] : choose_key(w, WORKLOAD_SNAPSHOT);
+        const int held = count > 0 && bsearch(&key, keys, count, sizeof(key), compare_keys) != NULL;
+
+        if (w->target->taken_contains(taken, key) != held)
+            fault(w,
+                  held ? "a snapshot's contains, of a key that its copy holds,"
+                       : "a snapshot's contains, of a key that its copy lacks,",
+                  !held);
     }
 }
 
@@ -361,6 +625,8 @@ static void do_take(struct worker *w, enum history_op op)
     uint64_t *keys = count >= 0 ? record_answer_room(&w->log, (size_t)count) : NULL;
     const int64_t copied = keys ? t->taken_copy(taken, keys, (size_t)count) : -ENOMEM;
 
+    if (keys && copied == count)
+        ask_taken(w, taken, keys, (size_t)count);
     t->taken_destroy(taken);
     if (count < 0 || (copied != count && copied != -ENOMEM))
         fault(w, "taking the keys of a snapshot", count < 0 ? count : copied);
@@ -374,7 +640,7 @@ static void do_take(struct worker *w, enum history_op op)
     /* It happened, but what it answered is lost: a drain is then no more than a clear. */
     if (op == HISTORY_DRAIN) {
         r->op = HISTORY_CLEAR;
-        r->result = 1;
+        r->result = HISTORY_CLEAR_SILENT;
     } else {
         record_cancel(&w->log);
     }
@@ -399,6 +665,21 @@ static void do_one(struct worker *w)
     case WORKLOAD_REMOVE_MANY:
     case WORKLOAD_CONTAINS_MANY:
         do_batch(w, op);
+        break;
+    case WORKLOAD_WAIT:
+        do_wait(w);
+        break;
+    case WORKLOAD_EACH:
+        do_each(w);
+        break;
+    case WORKLOAD_REMOVE_IF:
+        do_remove_if(w);
+        break;
+    case WORKLOAD_RESERVE:
+        do_reserve(w);
+        break;
+    case WORKLOAD_PURGE:
+        do_purge(w);
         break;
     case WORKLOAD_POP:
         do_pop(w);
@@ -425,18 +706,25 @@ static void do_one(struct worker *w)
 void worker_run(struct worker *w)
 {
     const size_t ops = w->workload->round_ops;
-    unsigned in_section = 0;
 
     /* Calls are counted as well as records: those that fail for memory leave none. */
-    for (size_t calls = 0; calls < ops && w->log.count < ops && w->fault[0] == '\0' &&
-                           record_has_room(&w->log, WORKLOAD_BATCH);
+    for (size_t calls = 0; calls < ops && w->log.count < ops && w->fault[0] == '\0' && !w->over &&
+                           record_has_room(&w->log, WORKLOAD_ROOM);
          calls++) {
-        if (w->section != 0 && in_section == 0 && w->target->section_enter() == 0)
-            in_section = w->section;
+        if (w->section != 0 && w->in_section == 0 && w->target->section_enter() == 0)
+            w->in_section = w->section;
         do_one(w);
-        if (in_section != 0 && --in_section == 0)
+        if (w->in_section != 0 && --w->in_section == 0)
             w->target->section_leave();
     }
-    if (in_section != 0)
+    if (w->in_section != 0)
         w->target->section_leave();
+    w->in_section = 0;
+}
+
+void worker_free(struct worker *w)
+{
+    free(w->visited);
+    w->visited = NULL;
+    w->visited_capacity = 0;
 }

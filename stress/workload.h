@@ -17,7 +17,12 @@ enum workload_op {
     WORKLOAD_ADD_MANY,
     WORKLOAD_REMOVE_MANY,
     WORKLOAD_CONTAINS_MANY,
-    WORKLOAD_POP,
+    WORKLOAD_WAIT, /**< for a key to come or go, or for the set to be empty; not for long */
+    WORKLOAD_EACH,
+    WORKLOAD_REMOVE_IF,
+    WORKLOAD_RESERVE,
+    WORKLOAD_PURGE,
+    WORKLOAD_POP, /**< from here on the checker has to search */
     WORKLOAD_SIZE,
     WORKLOAD_IS_EMPTY,
     WORKLOAD_SNAPSHOT,
@@ -26,8 +31,13 @@ enum workload_op {
     WORKLOAD_OPS
 };
 
-/** How many keys a batch has at most; each is logged as an operation of a thread of its own. */
-#define WORKLOAD_BATCH 6
+/**
+ * One call that is many operations to the history, such as a batch or an iteration, is logged as those
+ * of so many threads at most; they have numbers of their own.
+ */
+#define WORKLOAD_PARTS 64
+/** Records that one call may make. */
+#define WORKLOAD_ROOM (WORKLOAD_PARTS + 8)
 
 /** Relative weights of the operations. */
 struct workload_mix {
@@ -85,8 +95,13 @@ struct worker {
     const struct workload *workload;
     struct workload_mix mix; /**< of this round */
     uint64_t mix_total;
-    unsigned section; /**< operations in one section; 0: none */
-    char fault[160];  /**< an answer that no history could hold, in words; "" is none */
+    unsigned section;    /**< operations in one section; 0: none */
+    unsigned in_section; /**< operations until the open section ends; 0: none is open */
+    int over;            /**< nothing more can be logged in this round */
+    uint64_t *visited;   /**< the keys that an iteration met */
+    size_t visited_count;
+    size_t visited_capacity;
+    char fault[160]; /**< an answer that no history could hold, in words; "" is none */
 };
 
 /**
@@ -98,6 +113,9 @@ void worker_round(struct worker *worker, uint64_t seed, enum workload_phase phas
 
 /** Does one round's operations. */
 void worker_run(struct worker *worker);
+
+/** Gives back what a worker has collected. */
+void worker_free(struct worker *worker);
 
 /** Logs one operation on one key, under the number `thread`. */
 void worker_single(struct worker *worker, uint32_t thread, enum history_op op, uint64_t key);

@@ -11,6 +11,7 @@ packages='
     libcriterion-dev
     clang clang-format libclang-rt-dev
     cmake
+    python3 man-db mandoc
 '
 
 if ! command -v dpkg-query >/dev/null; then

@@ -3,15 +3,18 @@
  * @file lfset.h
  * What every lfset set shares: domains, allocators, threads, sections, barriers.
  *
- * Conventions of the whole library
+ * Conventions of the whole library:
  * - Outcomes are 1 (yes, changed) and 0 (no, unchanged); failures are negative errno values, and a
  *   call that fails has changed nothing. Nothing is printed, nothing aborts.
+ * - A comment that names an error and says no more means: -EINVAL: an argument is NULL, or has a
+ *   value that it may not have; -ENOMEM: there is not enough memory; -ECANCELED, -ETIMEDOUT: the
+ *   cancel token was cancelled, or its deadline passed (cancel.h).
  * - Every function may be called from any thread at any time unless its comment says otherwise.
  *   None may be called from a signal handler. No per-thread ceremony is needed: a thread is known
  *   from its first call and forgotten when it ends.
  * - Memory order: the operations of all sets are linearizable together, so one total order explains
  *   what every thread saw; what a thread wrote before add(k) is visible to whoever sees k in the
- * set.
+ *   set.
  */
 #ifndef LFSET_LFSET_H
 #define LFSET_LFSET_H
@@ -31,18 +34,21 @@
 extern "C" {
 #endif
 
-/** The version of the library that is linked, as "major.minor.patch". Never fails. */
+/**
+ * Tells the version of the library that is linked. Never fails.
+ * @return a static text, "major.minor.patch".
+ */
 LFSET_API const char *lfset_version(void);
 
 /**
  * How memory that was taken out of a set waits for its last reader. Chosen per set, at creation.
  *
- * LFSET_RCU  deferred by liburcu's "bp" flavour. An operation outside a section pays for a
- * read-side critical section (20 or so instructions); inside lfset_section_enter/leave it pays one
- *            predictable test. A reader that stops inside a section or an operation holds back ALL
- *            memory retired since, in every RCU set of the process.
- * LFSET_HP   hazard pointers. An operation publishes one pointer. A reader that stops holds back at
- *            most LFSET_HP_SLOTS slices, whatever the others do: garbage is bounded.
+ * - LFSET_RCU: deferred by liburcu's "bp" flavour. An operation outside a section pays for a
+ *   read-side critical section (20 or so instructions); inside one (lfset_section_enter) it pays one
+ *   predictable test. A reader that stops inside a section or an operation holds back all memory
+ *   retired since, in every RCU set of the process.
+ * - LFSET_HP: hazard pointers. An operation publishes one pointer. A reader that stops holds back at
+ *   most LFSET_HP_SLOTS slices, whatever the others do: garbage is bounded.
  */
 enum lfset_domain { LFSET_RCU = 0, LFSET_HP = 1 };
 
@@ -55,8 +61,8 @@ enum lfset_domain { LFSET_RCU = 0, LFSET_HP = 1 };
 /**
  * Where a set's memory comes from. Both functions are called from any thread that uses the set and,
  * for LFSET_RCU, also from liburcu's call_rcu thread; they must be thread-safe and must not call
- * into lfset. `ctx` must stay valid until lfset_*_destroy has returned and every snapshot of
- * the set is destroyed.
+ * into lfset. `ctx` must stay valid until lfset_*_destroy has returned and every snapshot of the
+ * set is destroyed.
  */
 struct lfset_allocator {
     void *ctx;
@@ -68,39 +74,45 @@ struct lfset_allocator {
 };
 
 /**
- * Makes the calling thread known to the library now instead of at its first operation.
- * Only for those who want the (small) cost, or a possible -ENOMEM, at a known point. (liburcu aborts
- * the process when it has no memory for a reader: in a process that has created an RCU set, this call
- * is where that would happen, and later operations are safe from it.)
- * @return 0, or -ENOMEM. Calling it again is harmless.
+ * Makes the calling thread known to the library now. By itself that happens at its first operation;
+ * this is for those who want the (small) cost, or a possible -ENOMEM, at a known point. (liburcu
+ * aborts the process when it has no memory for a reader: in a process that has created an RCU set,
+ * this call is where that would happen, and later operations are safe from it.) Calling it again is
+ * harmless.
+ * @return 0. -ENOMEM.
  */
 LFSET_API int lfset_thread_attach(void);
 
 /**
  * Forgets the calling thread: its retired memory becomes everybody's to free. Happens by itself
  * when the thread ends. The thread may use sets again afterwards.
- * @return 0, also if the thread was not attached; -EBUSY inside a section (nothing changed).
+ * @return 0, also if the thread was not attached. -EBUSY: inside a section; nothing changed.
  */
 LFSET_API int lfset_thread_detach(void);
 
 /**
- * Opens a section: until the matching leave, operations of this thread keep their protection from
- * one call to the next instead of setting it up each time. Sections nest. Keep them short:
- * memory retired meanwhile waits for the section's end (RCU: all of it; HP: at most LFSET_HP_SLOTS
- * slices). Do not block inside, and do not call lfset_barrier or a destroy (they return -EDEADLK).
- * @return 0, or -ENOMEM when the thread could not be attached (then no section is open).
+ * Opens a section. Until the matching lfset_section_leave, operations of this thread keep their
+ * protection from one call to the next instead of setting it up each time. Sections nest. Keep them
+ * short: memory retired meanwhile waits for the section's end (RCU: all of it; HP: at most
+ * LFSET_HP_SLOTS slices). Do not block inside, and do not call lfset_barrier or a destroy (they
+ * return -EDEADLK).
+ * @return 0. -ENOMEM: the thread could not be attached; no section is open.
  */
 LFSET_API int lfset_section_enter(void);
 
-/** Closes the innermost section. @return 0; -EPERM when none is open in this thread. */
+/**
+ * Closes the innermost section of the calling thread.
+ * @return 0. -EPERM: none is open in this thread.
+ */
 LFSET_API int lfset_section_leave(void);
 
 /**
- * Waits until everything that was retired before the call, by any thread and set, is freed. It is
- * no grace period for data of yours that a set's keys merely stand for: with nothing retired it
- * returns at once, whatever other threads are reading. Blocks while another thread is inside a section or an operation that may still use it.
- * @return 0; -EDEADLK inside a section of the calling thread (or its own urcu_bp_read_lock); -ENOMEM when the thread could not be
- * attached.
+ * Waits until what any thread retired from any set before the call is freed. It is no grace period
+ * for data of yours that a set's keys merely stand for: with nothing retired it returns at once,
+ * whatever other threads are reading. Blocks while another thread is inside a section or an
+ * operation that may still use what was retired.
+ * @return 0. -EDEADLK: inside a section of the calling thread (or its own urcu_bp_read_lock).
+ * -ENOMEM: the thread could not be attached.
  */
 LFSET_API int lfset_barrier(void);
 
@@ -108,8 +120,8 @@ LFSET_API int lfset_barrier(void);
  * Leaves liburcu alone when the process forks. By itself the library prepares a fork with
  * pthread_atfork, so that parent and child can go on using sets, and for liburcu that means the
  * functions urcu_bp_before_fork, urcu_bp_call_rcu_before_fork and so on, which must not be called
- * twice. Call this once, before the first set is created, when the program calls them itself.
- * A fork waits for retiring and scans in progress and for liburcu's call_rcu thread: do not fork
+ * twice. Call this once, before the first set is created, when the program calls them itself. A
+ * fork waits for retiring and scans in progress and for liburcu's call_rcu thread: do not fork
  * inside a section, and not while a reader is stopped inside one.
  */
 LFSET_API void lfset_fork_leave_urcu(void);
@@ -120,7 +132,11 @@ enum lfset_hp_mode {
     LFSET_HP_FENCE = 1, /**< membarrier(2) is missing or forbidden: a full fence per publication */
 };
 
-/** The mode found when first asked for (probed once per process, again in a forked child). */
+/**
+ * Tells how the hazard-pointer domain orders publications. Probed when first asked for: once per
+ * process, again in a forked child.
+ * @return the mode.
+ */
 LFSET_API enum lfset_hp_mode lfset_hp_mode(void);
 
 /** What the two domains hold back at this moment: retired by a set, not freed yet. */
@@ -130,8 +146,8 @@ struct lfset_garbage {
 };
 
 /**
- * Reads the domain's counters; cheap, not one instant.
- * @return 0; -EINVAL when `out` is NULL or `domain` is neither LFSET_RCU nor LFSET_HP.
+ * Reads what a domain holds back at this moment. Cheap; not of one instant.
+ * @return 0. -EINVAL: out is NULL, or domain is neither LFSET_RCU nor LFSET_HP.
  */
 LFSET_API int lfset_garbage_read(enum lfset_domain domain, struct lfset_garbage *out);
 
@@ -197,9 +213,9 @@ enum lfset_relation {
 };
 
 /**
- * A token that tells long operations to stop (cancel.h). Every function that takes one accepts NULL,
- * and answers -ECANCELED when it was cancelled, -ETIMEDOUT when its deadline passed; what was done by
- * then is said at the function.
+ * A token that tells long operations to stop (cancel.h). Every function that takes one accepts
+ * NULL, and answers -ECANCELED when it was cancelled, -ETIMEDOUT when its deadline passed; what was
+ * done by then is said at the function.
  */
 struct lfset_cancel;
 

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "platform/memory.h"
 
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +55,9 @@ static void *default_alloc(void *ctx, size_t size, size_t align)
     (void)ctx;
     if (size > SIZE_MAX / 4) {
         return NULL;
+    }
+    if (size < MAP_THRESHOLD && align <= _Alignof(max_align_t)) {
+        return calloc(1, size); // keys' copies: malloc's own alignment does
     }
     if (size < MAP_THRESHOLD) {
         size_t rounded = round_up(size, align);

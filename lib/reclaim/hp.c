@@ -214,9 +214,10 @@ static void scan(struct record *record, struct lfset__retired *list, const void 
 /* Besides the own stack takes those of records that have no thread now: orphans are adopted. */
 static void scan_own(struct record *record)
 {
-    if (!lfset__fork_trylock_shared()) {
-        return; // a fork is under way; the next retire tries again
+    if (record->thread.scanning || !lfset__fork_trylock_shared()) {
+        return; // within a scan already, or a fork is under way; the next retire tries again
     }
+    record->thread.scanning = true;
     struct lfset__retired *list = take(record, NULL);
     // A barrier may have taken everything before: without this every operation would scan in vain.
     record->objects = record->left_objects = record->bytes = record->left_bytes = 0;
@@ -226,6 +227,7 @@ static void scan_own(struct record *record)
         }
     }
     scan(record, list, NULL);
+    record->thread.scanning = false;
     lfset__fork_unlock();
 }
 
@@ -233,11 +235,13 @@ static void scan_everything(const void *dying)
 {
     struct record *record = record_of(lfset__self);
     lfset__fork_lock_shared();
+    record->thread.scanning = true;
     struct lfset__retired *list = NULL;
     for (struct lfset__thread *t = lfset__load_acq(&records); t; t = t->next) {
         list = take(record_of(t), list);
     }
     scan(record, list, dying);
+    record->thread.scanning = false;
     lfset__fork_unlock();
 }
 
@@ -288,6 +292,9 @@ void lfset__hp_after_fork_in_child(struct lfset__thread *self)
             lfset__hp_clear(t);
             t->sections = 0;
             t->rcu_open = false;
+            t->scanning = false;
+            t->kept = NULL; // its references stay; who held them does not exist here
+            t->kept_count = t->kept_room = 0;
             lfset__store_rlx(&t->in_use, false);
         }
     }

@@ -70,9 +70,28 @@ struct lfset__thread {
     _Alignas(LFSET__LINE) _Atomic(const void *) hazards[LFSET_HP_SLOTS];
     unsigned sections; /**< nesting depth; own thread only */
     bool rcu_open;     /**< the outermost section holds a read-side critical section */
+    bool scanning;     /**< HP: a reclaim function may use sets, and must not scan again */
+    struct lfset__kept
+        *kept; /**< what the section holds besides slices, to be dropped at its end */
+    unsigned kept_count, kept_room;
     _Alignas(LFSET__LINE) _Atomic(bool) in_use;
     struct lfset__thread *next; /**< in the list of all records, which only grows */
 };
+
+/** Something that a section holds until it ends. */
+struct lfset__kept {
+    void (*drop)(void *owner, void *what);
+    void *owner;
+    void *what;
+};
+
+/** Makes room for one more. The thread is in a section. @return 0 or -ENOMEM. */
+int lfset__keep_reserve(void);
+/** Uses the room. */
+void lfset__keep(struct lfset__kept kept);
+
+/** This thread runs a reclaim function: waiting for others of its kind would be for ever. */
+bool lfset__is_reclaiming(void);
 
 /** NULL until the thread is attached. */
 extern __thread struct lfset__thread *lfset__self __attribute__((tls_model("initial-exec")));

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
+#include <stdlib.h>
 
 #include "reclaim/hp.h"
 #include "reclaim/rcu.h"
@@ -67,6 +68,39 @@ static void detach(struct lfset__thread *self)
     lfset__hp_thread_release(self);
 }
 
+int lfset__keep_reserve(void)
+{
+    struct lfset__thread *self = lfset__self;
+    if (self->kept_count < self->kept_room) {
+        return 0;
+    }
+    unsigned room = self->kept_room ? 2 * self->kept_room : 16;
+    struct lfset__kept *kept = realloc(self->kept, room * sizeof *kept);
+    if (!kept) {
+        return -ENOMEM;
+    }
+    self->kept = kept;
+    self->kept_room = room;
+    return 0;
+}
+
+void lfset__keep(struct lfset__kept kept)
+{
+    lfset__self->kept[lfset__self->kept_count++] = kept;
+}
+
+/* A drop may end an object, whose user may use sets and sections. */
+static void drop_kept(struct lfset__thread *self)
+{
+    while (self->kept_count > 0) {
+        struct lfset__kept kept = self->kept[--self->kept_count];
+        kept.drop(kept.owner, kept.what);
+    }
+    free(self->kept);
+    self->kept = NULL;
+    self->kept_room = 0;
+}
+
 /* Runs among the other destructors of thread-specific data. A later one that uses a set attaches
  * the thread once more, which arms this one again. */
 static void at_thread_exit(void *exiting)
@@ -77,6 +111,8 @@ static void at_thread_exit(void *exiting)
         lfset__rcu_unlock_at_exit();
     }
     self->sections = 0;
+    lfset__hp_clear(self);
+    drop_kept(self);
     lfset__hp_clear(self);
     detach(self);
 }
@@ -178,6 +214,9 @@ int lfset_section_leave(void)
         lfset__rcu_unlock();
     }
     lfset__hp_settle(self);
+    if (lfset__unlikely(self->kept != NULL)) {
+        drop_kept(self);
+    }
     return 0;
 }
 
@@ -187,7 +226,7 @@ int lfset_barrier(void)
     if (!self) {
         return -ENOMEM;
     }
-    if (self->sections > 0 || lfset__rcu_is_reading()) {
+    if (self->sections > 0 || lfset__rcu_is_reading() || lfset__is_reclaiming()) {
         return -EDEADLK;
     }
     lfset__rcu_barrier();

@@ -13,7 +13,8 @@ _Static_assert(sizeof(struct lfset__slice) == 3 * LFSET__LINE, "a set of a few k
 size_t lfset__slice_bytes(const struct lfset__slice *slice)
 {
     return sizeof *slice +
-           (lfset__slice_words(slice) + 2 * lfset__bitmap_words(slice->chunks)) * sizeof(uint64_t);
+           (lfset__slice_words(slice) + 2 * lfset__bitmap_words(slice->chunks)) * sizeof(uint64_t) +
+           (slice->set->nodes ? sizeof *slice->nodes : 0);
 }
 
 unsigned lfset__log2_for_live(uint64_t live)
@@ -78,6 +79,9 @@ struct lfset__slice *lfset__slice_create(struct lfset__set *set, const struct lf
         return NULL;
     }
     memcpy(slice, &shape, sizeof shape);
+    if (set->nodes) {
+        slice->nodes = (struct lfset__slice_nodes *)(void *)((char *)slice + bytes) - 1;
+    }
     lfset__store_rlx(&slice->references, 1);
     lfset__add_rlx(&set->references, 1);
     return slice;
@@ -88,7 +92,12 @@ void lfset__slice_hold(struct lfset__slice *slice)
     lfset__add_rlx(&slice->references, 1);
 }
 
-static void set_drop(struct lfset__set *set)
+void lfset__set_hold(struct lfset__set *set)
+{
+    lfset__add_rlx(&set->references, 1);
+}
+
+void lfset__set_drop(struct lfset__set *set)
 {
     // [set.last] seq_cst: whoever drops the last reference sees that the others are done.
     if (lfset__sub_sc(&set->references, 1) == 1) {
@@ -96,7 +105,7 @@ static void set_drop(struct lfset__set *set)
         if (set->name) {
             lfset__free(&allocator, set->name, strlen(set->name) + 1, sizeof(void *));
         }
-        lfset__free(&allocator, set, sizeof *set, LFSET__LINE);
+        lfset__free(&allocator, set, set->size, LFSET__LINE);
     }
 }
 
@@ -105,8 +114,11 @@ void lfset__slice_drop(struct lfset__slice *slice)
     // [slice.last] seq_cst: whoever drops the last reference sees that the others are done.
     if (lfset__sub_sc(&slice->references, 1) == 1) {
         struct lfset__set *set = slice->set;
+        if (set->nodes) {
+            set->nodes->release(slice);
+        }
         lfset__free(&set->allocator, slice, lfset__slice_bytes(slice), LFSET__LINE);
-        set_drop(set);
+        lfset__set_drop(set);
     }
 }
 
@@ -116,44 +128,90 @@ uint64_t lfset__set_multiplier(struct lfset__set *set)
     return lfset__random_next(&state) | 1;
 }
 
-int lfset__set_init(struct lfset__set *set, enum lfset_domain domain,
-                    const struct lfset_allocator *allocator, uint64_t capacity, uint64_t seed,
-                    const char *name)
+static int check_options(const struct lfset_options *options)
 {
-    set->allocator = *allocator;
-    set->domain = domain;
-    lfset__store_rlx(&set->references, 1);
-    lfset__store_rlx(&set->random, seed ? seed : lfset__random_seed());
-    unsigned log2 = lfset__log2_for_capacity(capacity);
+    if (options->size != sizeof *options ||
+        (options->domain != LFSET_RCU && options->domain != LFSET_HP)) {
+        return -EINVAL;
+    }
+    const struct lfset_allocator *allocator = options->allocator;
+    return allocator && (!allocator->alloc || !allocator->free) ? -EINVAL : 0;
+}
+
+/* The name and the first slice. */
+static int set_init(struct lfset__set *set, const struct lfset_options *options)
+{
+    unsigned log2 = lfset__log2_for_capacity(options->capacity);
     if (log2 == 0) {
         return -ENOMEM;
     }
     lfset__store_rlx(&set->floor_log2, log2);
-    if (name) {
-        size_t length = strnlen(name, 63);
-        set->name = lfset__alloc_zeroed(allocator, length + 1, sizeof(void *));
+    if (options->name) {
+        size_t length = strnlen(options->name, 63);
+        set->name = lfset__alloc_zeroed(&set->allocator, length + 1, sizeof(void *));
         if (!set->name) {
             return -ENOMEM;
         }
-        memcpy(set->name, name, length);
+        memcpy(set->name, options->name, length);
     }
     struct lfset__slice *slice =
         lfset__slice_create(set, NULL, LFSET__RESIZE, log2, lfset__set_multiplier(set));
     if (!slice) {
-        if (set->name) {
-            lfset__free(allocator, set->name, strlen(set->name) + 1, sizeof(void *));
-        }
         return -ENOMEM;
     }
     lfset__store_rel(&set->root, slice);
     return 0;
 }
 
+int lfset__set_create(struct lfset__set **made, size_t size, const struct lfset__node_type *nodes,
+                      const struct lfset_options *options)
+{
+    static const struct lfset_options defaults = LFSET_OPTIONS_INIT;
+    *made = NULL;
+    if (!options) {
+        options = &defaults;
+    }
+    int error = check_options(options);
+    if (!error) {
+        error = lfset__reclaim_init(options->domain);
+    }
+    if (error) {
+        return error;
+    }
+    const struct lfset_allocator *allocator =
+        options->allocator ? options->allocator : &lfset__default_allocator;
+    struct lfset__set *set = allocator->alloc(allocator->ctx, size, LFSET__LINE);
+    if (!set) {
+        return -ENOMEM;
+    }
+    memset(set, 0, size);
+    set->allocator = *allocator;
+    set->domain = options->domain;
+    set->nodes = nodes;
+    set->size = size;
+    lfset__store_rlx(&set->references, 1);
+    lfset__store_rlx(&set->random, options->seed ? options->seed : lfset__random_seed());
+    error = set_init(set, options);
+    if (error) {
+        lfset__set_drop(set);
+        return error;
+    }
+    *made = set;
+    return 0;
+}
+
+void lfset__set_options(const struct lfset__set *set, struct lfset_options *options)
+{
+    *options = (struct lfset_options)LFSET_OPTIONS_INIT;
+    options->domain = set->domain;
+    options->allocator = &set->allocator; // the new set copies it
+}
+
 int lfset__set_close(struct lfset__set *set)
 {
     if ((lfset__self && lfset__self->sections > 0) ||
-        (set->domain == LFSET_RCU && lfset__rcu_is_reading())) {
-        return -EDEADLK; // the section might hold back what we wait for
+        (set->domain == LFSET_RCU && lfset__rcu_is_reading()) || lfset__is_reclaiming()) {
+        return -EDEADLK; // the section, or the caller itself, might hold back what we wait for
     }
     if (!lfset__thread_attach()) {
         return -ENOMEM;
@@ -165,7 +223,7 @@ int lfset__set_close(struct lfset__set *set)
         lfset__slice_drop(slice);
         slice = next;
     }
-    set_drop(set);
+    lfset__set_drop(set);
     return 0;
 }
 

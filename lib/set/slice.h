@@ -80,6 +80,14 @@ enum lfset__kind {
     LFSET__CLEAR,    /**< gated; nothing is copied */
 };
 
+/** What happened to a word. */
+enum lfset__change {
+    LFSET__BIND_LIVE, /**< EMPTY to LIVE */
+    LFSET__BIND_DEAD, /**< EMPTY to DEAD */
+    LFSET__REVIVE,    /**< DEAD to LIVE */
+    LFSET__KILL,      /**< LIVE to DEAD */
+};
+
 /** Progress of one pass over the predecessor's chunks. */
 struct lfset__pass {
     _Atomic(uint64_t) claimed; /**< chunks handed out; runs past the end */
@@ -88,19 +96,20 @@ struct lfset__pass {
 
 struct lfset__slice {
     // First line: read by every operation, written hardly ever.
-    uint64_t multiplier;          /**< odd; a key's hash is key * multiplier */
-    _Atomic(void *) next;         /**< successor, or NULL */
-    uint64_t sample;              /**< see lfset__is_sampled; 0: no word is */
-    uint8_t log2;                 /**< home slots, as a power of two */
-    uint8_t shift;                /**< 64 - log2 */
-    uint8_t kind;                 /**< enum lfset__kind */
-    bool rehashed;                /**< made with another multiplier than its predecessor's */
-    uint32_t reach;               /**< slots a key may take, from its home on */
-    uint32_t bound_limit;         /**< sampled words bound when it is time for a successor */
-    int32_t live_floor;           /**< sampled words live when it is time to shrink */
-    _Atomic(uint32_t) all_frozen; /**< gated: the predecessor is frozen whole */
-    uint32_t previous_log2;       /**< the predecessor's */
-    uint64_t inverse;             /**< of the multiplier, mod 2^64 */
+    uint64_t multiplier;              /**< odd; a key's hash is key * multiplier */
+    _Atomic(void *) next;             /**< successor, or NULL */
+    uint64_t sample;                  /**< see lfset__is_sampled; 0: no word is */
+    uint8_t log2;                     /**< home slots, as a power of two */
+    uint8_t shift;                    /**< 64 - log2 */
+    uint8_t kind;                     /**< enum lfset__kind */
+    bool rehashed;                    /**< made with another multiplier than its predecessor's */
+    uint32_t reach;                   /**< slots a key may take, from its home on */
+    uint32_t bound_limit;             /**< sampled words bound when it is time for a successor */
+    int32_t live_floor;               /**< sampled words live when it is time to shrink */
+    _Atomic(uint32_t) all_frozen;     /**< gated: the predecessor is frozen whole */
+    uint32_t previous_log2;           /**< the predecessor's */
+    uint64_t inverse;                 /**< of the multiplier, mod 2^64 */
+    struct lfset__slice_nodes *nodes; /**< behind the words; NULL: words name no nodes */
 
     // Second line: written by updates now and then, and while the slice is being filled.
     _Alignas(LFSET__LINE) _Atomic(uint64_t)
@@ -119,16 +128,32 @@ struct lfset__slice {
     _Alignas(LFSET__LINE) _Atomic(uint64_t) words[]; /**< then two bitmaps of `chunks` bits */
 };
 
+/** What a slice whose words name nodes (node.h) has on top. */
+struct lfset__slice_nodes {
+    _Atomic(void *) graveyard;   /**< nodes that were displaced from words, linked */
+    _Atomic(int64_t) live_bytes; /**< estimate of what LIVE words name ... */
+    _Atomic(int64_t) dead_bytes; /**< ... and the others and the graveyard */
+};
+
+/** How to let go of nodes; NULL in a set without them. */
+struct lfset__node_type {
+    /** Drops the references that the slice holds; nobody else can see the slice. */
+    void (*release)(struct lfset__slice *slice);
+};
+
 /** What all kinds of sets have in common; embedded first in each. */
 struct lfset__set {
     _Alignas(LFSET__LINE) _Atomic(void *) root;
-    struct lfset_allocator allocator;
+    _Atomic(uint32_t) waiting; /**< threads that sleep until something changes (wait.h) */
     enum lfset_domain domain;
-    _Atomic(uint32_t) floor_log2; /**< never smaller than this: capacity asked for */
+    struct lfset_allocator allocator;
+    const struct lfset__node_type *nodes;
     char *name;
-    _Atomic(uint32_t) references; /**< the owner and each snapshot */
 
     _Alignas(LFSET__LINE) _Atomic(int64_t) retired; /**< slices retired and not reclaimed */
+    _Atomic(uint32_t) floor_log2; /**< never smaller than this: capacity asked for */
+    _Atomic(uint32_t) references; /**< the owner and each slice */
+    size_t size;                  /**< of the whole structure this is the beginning of */
     _Atomic(uint64_t) random;
     _Atomic(uint64_t) grows, purges, shrinks, rehashes, snapshots, clears;
 };
@@ -192,11 +217,19 @@ void lfset__slice_hold(struct lfset__slice *slice);
 /** Drops one reference; frees the slice with the last. */
 void lfset__slice_drop(struct lfset__slice *slice);
 
-int lfset__set_init(struct lfset__set *set, enum lfset_domain domain,
-                    const struct lfset_allocator *allocator, uint64_t capacity, uint64_t seed,
-                    const char *name);
-/** Frees the slices and the name when nobody uses the set. @return 0, -EDEADLK or -ENOMEM. */
+/**
+ * Makes a set: `size` bytes that begin with a struct lfset__set, the rest zero.
+ * @param options NULL: the defaults. @return 0, -EINVAL or -ENOMEM; then *set is NULL.
+ */
+int lfset__set_create(struct lfset__set **set, size_t size, const struct lfset__node_type *nodes,
+                      const struct lfset_options *options);
+/** Frees the slices, the name and the set when nobody uses it. @return 0, -EDEADLK or -ENOMEM. */
 int lfset__set_close(struct lfset__set *set);
+void lfset__set_hold(struct lfset__set *set);
+/** Drops one reference; frees the set with the last. */
+void lfset__set_drop(struct lfset__set *set);
+/** Options for another set like this one. */
+void lfset__set_options(const struct lfset__set *set, struct lfset_options *options);
 /** The multiplier for a slice that shall not repeat its predecessor's collisions. */
 uint64_t lfset__set_multiplier(struct lfset__set *set);
 

@@ -6,13 +6,10 @@
  */
 #include "lfset/u64.h"
 
-#include <string.h>
+#include "set/u64_fast.h" // the codec before what uses it
 
-#include "platform/memory.h"
-#include "reclaim/hp.h"
-#include "reclaim/rcu.h"
-#include "set/u64_snapshot.h"
-#include "set/walk.h"
+#include "set/operations.h"
+#include "set/u64.h"
 
 struct lfset_u64 {
     struct lfset__set base;
@@ -38,63 +35,27 @@ LFSET__INLINE bool is_hp(const struct lfset_u64 *set)
     return set->base.domain == LFSET_HP;
 }
 
-/* For operations in which an indirect call does not matter. */
-static bool enter(struct lfset__walk *walk, const struct lfset_u64 *set)
-{
-    walk->domain = is_hp(set) ? &lfset__hp : &lfset__rcu;
-    walk->set = base_of(set);
-    return lfset__walk_enter(walk);
-}
-
 /* ---- creation ----------------------------------------------------------------------------------- */
-
-static int check_options(const struct lfset_options *options)
-{
-    if (options->size != sizeof *options ||
-        (options->domain != LFSET_RCU && options->domain != LFSET_HP)) {
-        return -EINVAL;
-    }
-    const struct lfset_allocator *allocator = options->allocator;
-    return allocator && (!allocator->alloc || !allocator->free) ? -EINVAL : 0;
-}
 
 int lfset_u64_create(struct lfset_u64 **set, const struct lfset_options *options)
 {
-    static const struct lfset_options defaults = LFSET_OPTIONS_INIT;
     if (!set) {
         return -EINVAL;
     }
-    *set = NULL;
-    if (!options) {
-        options = &defaults;
-    }
-    int error = check_options(options);
-    if (error) {
-        return error;
-    }
-    error = lfset__reclaim_init(options->domain);
-    if (error) {
-        return error;
-    }
-    const struct lfset_allocator *allocator =
-        options->allocator ? options->allocator : &lfset__default_allocator;
-    struct lfset_u64 *made = lfset__alloc_zeroed(allocator, sizeof *made, LFSET__LINE);
-    if (!made) {
-        return -ENOMEM;
-    }
-    error = lfset__set_init(&made->base, options->domain, allocator, options->capacity,
-                            options->seed, options->name);
-    if (error) {
-        lfset__free(allocator, made, sizeof *made, LFSET__LINE);
-        return error;
-    }
-    *set = made;
-    return 0;
+    struct lfset__set *made;
+    int error = lfset__set_create(&made, sizeof **set, NULL, options);
+    *set = (struct lfset_u64 *)made;
+    return error;
 }
 
 int lfset_u64_destroy(struct lfset_u64 *set)
 {
     return set ? lfset__set_close(&set->base) : 0;
+}
+
+void lfset__u64_options(const struct lfset_u64 *set, struct lfset_options *options)
+{
+    lfset__set_options(&set->base, options);
 }
 
 /* ---- one key ------------------------------------------------------------------------------------ */
@@ -104,12 +65,20 @@ static __attribute__((noinline)) int one_slowly(const struct lfset_u64 *set, uin
                                                 enum lfset__op op)
 {
     struct lfset__walk walk;
-    if (!enter(&walk, set)) {
+    struct lfset__key whole = {key};
+    if (!lfset__enter(&walk, base_of(set))) {
         return -ENOMEM;
     }
-    int result = lfset__walk_chain(&walk, key, op);
+    int result = lfset__walk_chain(&walk, &whole, op);
     lfset__walk_leave(&walk);
     return result;
+}
+
+/* For sleepers: one load when nobody waits. */
+LFSET__INLINE void notify(struct lfset__set *set, uint64_t key)
+{
+    struct lfset__key whole = {key};
+    lfset__notify(&set->waiting, lfset__tag(set, lfset__key_mixed(&whole)));
 }
 
 /* Counts a change that was made, and leaves. Apart, so that one() can end with a jump to it. */
@@ -118,7 +87,7 @@ static __attribute__((noinline)) int count_and_leave(const struct lfset__reclaim
                                                      struct lfset__guard guard,
                                                      const struct lfset__changed_word changed)
 {
-    lfset__changed(set, changed.slice, &changed.probe, changed.change);
+    lfset__changed(set, changed.slice, &changed.probe, changed.change, 0);
     domain->leave(&guard);
     return 1;
 }
@@ -134,8 +103,11 @@ LFSET__INLINE int one(const struct lfset__reclaim *domain, const struct lfset_u6
     int result = op == LFSET__CONTAINS
                      ? lfset__contains_fast(domain, base_of(set), &guard, key)
                      : lfset__update_fast(domain, base_of(set), &guard, key, op, &changed);
-    if (op != LFSET__CONTAINS && lfset__unlikely(result == LFSET__COUNT)) {
-        return count_and_leave(domain, base_of(set), guard, changed);
+    if (op != LFSET__CONTAINS && result > 0) {
+        notify(base_of(set), key);
+        if (lfset__unlikely(result == LFSET__COUNT)) {
+            return count_and_leave(domain, base_of(set), guard, changed);
+        }
     }
     domain->leave(&guard);
     return lfset__likely(result != LFSET__WALK) ? result : one_slowly(set, key, op);
@@ -174,22 +146,29 @@ int lfset_u64_pop(struct lfset_u64 *set, uint64_t *key)
     if (!set || !key) {
         return -EINVAL;
     }
-    if (!enter(&walk, set)) {
+    if (!lfset__enter(&walk, base_of(set))) {
         return -ENOMEM;
     }
-    uint64_t popped = 0;
+    struct lfset__popped popped = {0};
     int result = lfset__pop_in(&walk, &popped);
     lfset__walk_leave(&walk);
     if (result == 1) {
-        *key = popped;
+        *key = popped.key;
     }
     return result;
 }
 
-/* ---- many keys ---------------------------------------------------------------------------------- */
+static int lfset__ask(struct lfset__set *set, struct lfset__key *key)
+{
+    return lfset_u64_contains((struct lfset_u64 *)set, key->value);
+}
 
-/** Keys whose cache misses overlap. */
-enum { BATCH = 16 };
+static uint64_t lfset__members(const struct lfset__slice *slice)
+{
+    return lfset__count_live(slice);
+}
+
+/* ---- many keys ---------------------------------------------------------------------------------- */
 
 LFSET__INLINE int one_of_many(const struct lfset__reclaim *domain, const struct lfset_u64 *set,
                               struct lfset__guard *guard, uint64_t key, const enum lfset__op op)
@@ -198,46 +177,31 @@ LFSET__INLINE int one_of_many(const struct lfset__reclaim *domain, const struct 
     int result = op == LFSET__CONTAINS
                      ? lfset__contains_fast(domain, base_of(set), guard, key)
                      : lfset__update_fast(domain, base_of(set), guard, key, op, &changed);
-    if (op != LFSET__CONTAINS && lfset__unlikely(result == LFSET__COUNT)) {
-        lfset__changed(base_of(set), changed.slice, &changed.probe, changed.change);
+    if (op != LFSET__CONTAINS && result > 0) {
+        notify(base_of(set), key);
+        if (lfset__unlikely(result == LFSET__COUNT)) {
+            lfset__changed(base_of(set), changed.slice, &changed.probe, changed.change, 0);
+        }
         return 1;
     }
     if (lfset__unlikely(result == LFSET__WALK)) {
         struct lfset__walk walk = {.domain = domain, .set = base_of(set), .guard = *guard};
-        result = lfset__walk_chain(&walk, key, op);
+        struct lfset__key whole = {key};
+        result = lfset__walk_chain(&walk, &whole, op);
         *guard = walk.guard;
     }
     return result;
 }
 
-/** What a *_many call has found so far. */
-struct tally {
-    int8_t *results;
-    int64_t changed;
-    int error; /**< the first */
-};
-
-LFSET__INLINE void tally_add(struct tally *tally, size_t index, int result)
-{
-    if (tally->results) {
-        tally->results[index] = (int8_t)result;
-    }
-    if (lfset__likely(result >= 0)) {
-        tally->changed += result;
-    } else if (!tally->error) {
-        tally->error = result;
-    }
-}
-
-/* keys[first .. first + size - 1], size <= BATCH, in one guard. */
+/* keys[first .. first + size - 1], size <= LFSET__BATCH, in one guard. */
 LFSET__INLINE void batch(const struct lfset__reclaim *domain, const struct lfset_u64 *set,
                          struct lfset__guard *guard, const uint64_t *keys, size_t first,
-                         size_t size, struct tally *tally, const enum lfset__op op)
+                         size_t size, struct lfset__tally *tally, const enum lfset__op op)
 {
     struct lfset__slice *slice = domain->root(guard, &base_of(set)->root);
-    struct lfset__probe probes[BATCH];
+    struct lfset__probe probes[LFSET__BATCH];
     for (size_t i = 0; i < size; i++) {
-        probes[i] = lfset__probe_key(slice, keys[first + i]);
+        probes[i] = lfset__probe_number(slice, keys[first + i]);
         lfset__probe_prefetch(&probes[i], op != LFSET__CONTAINS);
     }
     size_t i = 0;
@@ -246,10 +210,10 @@ LFSET__INLINE void batch(const struct lfset__reclaim *domain, const struct lfset
         if (lfset__unlikely(result == LFSET__WALK)) {
             break; // a walk may let go of the slice: from here on each key starts at root
         }
-        tally_add(tally, first + i++, result);
+        lfset__tally_add(tally, first + i++, result);
     }
     for (; i < size; i++) {
-        tally_add(tally, first + i, one_of_many(domain, set, guard, keys[first + i], op));
+        lfset__tally_add(tally, first + i, one_of_many(domain, set, guard, keys[first + i], op));
     }
 }
 
@@ -257,21 +221,21 @@ LFSET__INLINE int64_t many(const struct lfset__reclaim *domain, const struct lfs
                            const uint64_t *keys, size_t count, int8_t *results,
                            const enum lfset__op op)
 {
-    struct tally tally = {.results = results};
+    struct lfset__tally tally = {.results = results};
     struct lfset__guard guard;
-    for (size_t first = 0; first < count; first += BATCH) {
+    for (size_t first = 0; first < count; first += LFSET__BATCH) {
         if (lfset__unlikely(!domain->enter(&guard) &&
                             !(lfset__thread_attach() && domain->enter(&guard)))) {
             for (size_t i = first; i < count; i++) {
-                tally_add(&tally, i, -ENOMEM);
+                lfset__tally_add(&tally, i, -ENOMEM);
             }
             break;
         }
-        size_t size = count - first < BATCH ? count - first : BATCH;
+        size_t size = count - first < LFSET__BATCH ? count - first : LFSET__BATCH;
         batch(domain, set, &guard, keys, first, size, &tally, op);
         domain->leave(&guard);
     }
-    return tally.error ? tally.error : tally.changed;
+    return lfset__tally_end(&tally);
 }
 
 int64_t lfset_u64_add_many(struct lfset_u64 *set, const uint64_t *keys, size_t count,
@@ -306,86 +270,33 @@ int64_t lfset_u64_contains_many(const struct lfset_u64 *set, const uint64_t *key
 
 /* ---- the whole set ------------------------------------------------------------------------------ */
 
-int lfset_u64_reserve(struct lfset_u64 *set, uint64_t capacity)
+int lfset_u64_reserve(struct lfset_u64 *set, uint64_t capacity, const struct lfset_cancel *cancel)
 {
-    struct lfset__walk walk;
-    if (!set) {
-        return -EINVAL;
-    }
-    unsigned log2 = lfset__log2_for_capacity(capacity);
-    if (log2 == 0 || !enter(&walk, set)) {
-        return -ENOMEM;
-    }
-    // The floor first: otherwise a removing thread could shrink in between what was just made.
-    uint32_t former = lfset__swap_sc(&set->base.floor_log2, log2);
-    int result = lfset__reserve_in(&walk, log2);
-    lfset__walk_leave(&walk);
-    if (result != 0) {
-        lfset__store_rlx(&set->base.floor_log2, former);
-    }
-    return result;
+    return set ? lfset__reserve(base_of(set), capacity, cancel) : -EINVAL;
 }
 
 int64_t lfset_u64_size_estimate(const struct lfset_u64 *set)
 {
-    struct lfset_stats stats = {.size = sizeof stats};
-    int error = lfset_u64_stats_read(set, &stats);
-    return error ? error : (int64_t)stats.live;
+    return set ? lfset__size_estimate(base_of(set)) : -EINVAL;
 }
 
 int lfset_u64_is_empty(struct lfset_u64 *set)
 {
-    struct lfset__walk walk;
-    if (!set) {
-        return -EINVAL;
-    }
-    if (!enter(&walk, set)) {
-        return -ENOMEM;
-    }
-    int result = lfset__is_empty_in(&walk);
-    lfset__walk_leave(&walk);
-    return result;
+    return set ? lfset__is_empty(base_of(set)) : -EINVAL;
 }
 
-/* Freezes the set's slice at one instant. @return 0 with a slice to drop, or a negative errno. */
-static int freeze(struct lfset_u64 *set, enum lfset__kind kind, struct lfset__slice **frozen)
+int64_t lfset_u64_size(struct lfset_u64 *set, const struct lfset_cancel *cancel)
 {
-    struct lfset__walk walk;
-    if (!set) {
-        return -EINVAL;
-    }
-    if (!enter(&walk, set)) {
-        return -ENOMEM;
-    }
-    int error = lfset__gate(&walk, kind, frozen);
-    lfset__walk_leave(&walk);
-    return error;
+    return set ? lfset__freeze_and_count(base_of(set), LFSET__SNAPSHOT, cancel) : -EINVAL;
 }
 
-static int64_t freeze_and_count(struct lfset_u64 *set, enum lfset__kind kind)
+int64_t lfset_u64_clear(struct lfset_u64 *set, const struct lfset_cancel *cancel)
 {
-    struct lfset__slice *frozen;
-    int error = freeze(set, kind, &frozen);
-    if (error) {
-        return error;
-    }
-    int64_t live = (int64_t)lfset__count_live(frozen);
-    lfset__slice_drop(frozen);
-    return live;
-}
-
-int64_t lfset_u64_size(struct lfset_u64 *set)
-{
-    return freeze_and_count(set, LFSET__SNAPSHOT);
-}
-
-int64_t lfset_u64_clear(struct lfset_u64 *set)
-{
-    return freeze_and_count(set, LFSET__CLEAR);
+    return set ? lfset__freeze_and_count(base_of(set), LFSET__CLEAR, cancel) : -EINVAL;
 }
 
 static int freeze_and_keep(struct lfset_u64 *set, enum lfset__kind kind,
-                           struct lfset_u64_snapshot **snapshot)
+                           struct lfset_u64_snapshot **snapshot, const struct lfset_cancel *cancel)
 {
     if (!snapshot) {
         return -EINVAL;
@@ -400,7 +311,7 @@ static int freeze_and_keep(struct lfset_u64 *set, enum lfset__kind kind,
         return -ENOMEM;
     }
     struct lfset__slice *frozen;
-    int error = freeze(set, kind, &frozen);
+    int error = lfset__freeze_set(base_of(set), kind, &frozen, cancel);
     if (error) {
         lfset__u64_snapshot_abandon(made, &set->base.allocator);
         return error;
@@ -410,186 +321,75 @@ static int freeze_and_keep(struct lfset_u64 *set, enum lfset__kind kind,
     return 0;
 }
 
-int lfset_u64_snapshot_take(struct lfset_u64 *set, struct lfset_u64_snapshot **snapshot)
+int lfset_u64_snapshot_take(struct lfset_u64 *set, struct lfset_u64_snapshot **snapshot,
+                            const struct lfset_cancel *cancel)
 {
-    return freeze_and_keep(set, LFSET__SNAPSHOT, snapshot);
+    return freeze_and_keep(set, LFSET__SNAPSHOT, snapshot, cancel);
 }
 
-int lfset_u64_drain(struct lfset_u64 *set, struct lfset_u64_snapshot **snapshot)
+int lfset_u64_drain(struct lfset_u64 *set, struct lfset_u64_snapshot **snapshot,
+                    const struct lfset_cancel *cancel)
 {
-    return freeze_and_keep(set, LFSET__CLEAR, snapshot);
+    return freeze_and_keep(set, LFSET__CLEAR, snapshot, cancel);
 }
 
-/* ---- iteration ---------------------------------------------------------------------------------- */
+struct each {
+    struct lfset__visitor visitor;
+    int (*visit)(uint64_t key, void *ctx);
+    void *ctx;
+};
 
-static bool is_bound_in(struct lfset__slice *slice, uint64_t key)
+static int visit_word(const struct lfset__visitor *visitor, const struct lfset__slice *slice,
+                      size_t index, uint64_t word)
 {
-    struct lfset__probe probe = lfset__probe_key(slice, key);
-    uint64_t word;
-    return lfset__find(&probe, &word) == LFSET__FOUND_BOUND;
+    const struct each *each = (const struct each *)(const void *)visitor;
+    return each->visit(lfset__word_key(slice, index, word), each->ctx);
 }
 
-/* Visits the keys bound in held[which], except those that an earlier slice binds: they had their
- * turn. Whether a key is in the set *now* is asked of the set. */
-static int visit_slice(const struct lfset_u64 *set, struct lfset__slice *const *held, int which,
-                       int (*visit)(uint64_t key, void *ctx), void *ctx)
+int lfset_u64_each(const struct lfset_u64 *set, int (*visit)(uint64_t key, void *ctx), void *ctx,
+                   const struct lfset_cancel *cancel)
 {
-    struct lfset__slice *slice = held[which];
-    size_t words = lfset__slice_words(slice);
-    for (size_t i = 0; i < words; i++) {
-        uint64_t word = lfset__load_sc(&slice->words[i]);
-        if (!(word & LFSET__BOUND)) {
-            continue;
-        }
-        uint64_t key = lfset__word_key(slice, i, word);
-        bool had_its_turn = false;
-        for (int earlier = 0; earlier < which; earlier++) {
-            had_its_turn = had_its_turn || is_bound_in(held[earlier], key);
-        }
-        if (had_its_turn) {
-            continue;
-        }
-        int result = lfset_u64_contains(set, key);
-        if (result == 1) {
-            result = visit(key, ctx);
-        }
-        if (result != 0) {
-            return result;
-        }
-    }
-    return 0;
+    const struct each each = {{visit_word}, visit, ctx};
+    return set && visit ? lfset__each(base_of(set), &each.visitor, cancel) : -EINVAL;
 }
 
-int lfset_u64_each(const struct lfset_u64 *set, int (*visit)(uint64_t key, void *ctx), void *ctx)
+/* ---- waiting ------------------------------------------------------------------------------------ */
+
+static int wait_for(struct lfset_u64 *set, uint64_t key, int present,
+                    const struct lfset_cancel *cancel)
 {
-    struct lfset__slice *held[LFSET__EACH_SLICES];
-    struct lfset__walk walk;
-    if (!set || !visit) {
-        return -EINVAL;
-    }
-    if (!enter(&walk, set)) {
-        return -ENOMEM;
-    }
-    int count = lfset__hold_chain(&walk, held);
-    lfset__walk_leave(&walk);
-    int result = count < 0 ? count : 0;
-    for (int i = 0; i < count && result == 0; i++) {
-        result = visit_slice(set, held, i, visit, ctx);
-    }
-    for (int i = 0; i < count; i++) {
-        lfset__slice_drop(held[i]);
-    }
-    return result;
+    struct lfset__key whole = {key};
+    return set ? lfset__wait_for_key(base_of(set), &whole, present, cancel) : -EINVAL;
+}
+
+int lfset_u64_wait_present(struct lfset_u64 *set, uint64_t key, const struct lfset_cancel *cancel)
+{
+    return wait_for(set, key, 1, cancel);
+}
+
+int lfset_u64_wait_absent(struct lfset_u64 *set, uint64_t key, const struct lfset_cancel *cancel)
+{
+    return wait_for(set, key, 0, cancel);
+}
+
+int lfset_u64_wait_empty(struct lfset_u64 *set, const struct lfset_cancel *cancel)
+{
+    return set ? lfset__wait_for_empty(base_of(set), cancel) : -EINVAL;
 }
 
 /* ---- what it is made of ------------------------------------------------------------------------- */
 
 int lfset_u64_stats_read(const struct lfset_u64 *set, struct lfset_stats *stats)
 {
-    struct lfset__walk walk;
-    if (!set || !stats || stats->size != sizeof *stats) {
-        return -EINVAL;
-    }
-    if (!enter(&walk, set)) {
-        return -ENOMEM;
-    }
-    struct lfset__set *base = walk.set;
-    struct lfset__slice *root, *next;
-    do {
-        root = lfset__walk_root(&walk);
-    } while (!lfset__protect_next(&walk, root, &next));
-    uint64_t live;
-    *stats = (struct lfset_stats){
-        .size = sizeof *stats,
-        .domain = base->domain,
-        .capacity = UINT64_C(1) << root->log2,
-        .bytes = sizeof *set + lfset__slice_bytes(root) + (next ? lfset__slice_bytes(next) : 0),
-        .slices = next ? 2 : 1,
-        .grows = lfset__load_rlx(&base->grows),
-        .purges = lfset__load_rlx(&base->purges),
-        .shrinks = lfset__load_rlx(&base->shrinks),
-        .rehashes = lfset__load_rlx(&base->rehashes),
-        .snapshots = lfset__load_rlx(&base->snapshots),
-        .clears = lfset__load_rlx(&base->clears),
-        .retired = (uint64_t)lfset__load_rlx(&base->retired),
-        .name = base->name ? base->name : "",
-    };
-    lfset__estimate(root, &stats->bound, &live);
-    stats->live = lfset__estimate_live(root, next);
-    lfset__walk_leave(&walk);
-    return 0;
+    return set && stats ? lfset__stats(base_of(set), stats) : -EINVAL;
 }
 
 int64_t lfset_u64_probe_lengths(const struct lfset_u64 *set, uint64_t *histogram, size_t length)
 {
-    struct lfset__walk walk;
-    if (!set || !histogram || length == 0) {
-        return -EINVAL;
-    }
-    if (!enter(&walk, set)) {
-        return -ENOMEM;
-    }
-    memset(histogram, 0, length * sizeof *histogram);
-    struct lfset__slice *root = lfset__walk_root(&walk);
-    size_t words = lfset__slice_words(root);
-    int64_t bound = 0;
-    for (size_t i = 0; i < words; i++) {
-        uint64_t word = lfset__load_rlx(&root->words[i]);
-        if (word & LFSET__BOUND) {
-            uint64_t distance = lfset__displacement(root, word);
-            histogram[distance < length ? distance : length - 1]++;
-            bound++;
-        }
-    }
-    lfset__walk_leave(&walk);
-    return bound;
-}
-
-/* @return NULL, or what is wrong with the slice. */
-static const char *slice_fault(struct lfset__slice *slice)
-{
-    size_t words = lfset__slice_words(slice);
-    uint64_t bound = 0, live = 0;
-    for (size_t i = 0; i < words; i++) {
-        uint64_t word = lfset__load_rlx(&slice->words[i]);
-        if (!(word & LFSET__BOUND)) {
-            if (!lfset__is_empty_word(word)) {
-                return "a word that is not bound is not empty";
-            }
-            continue;
-        }
-        uint64_t distance = lfset__displacement(slice, word);
-        if (distance >= slice->reach || distance > i || i - distance >= (size_t)1 << slice->log2) {
-            return "a key is bound outside its reach";
-        }
-        struct lfset__probe probe = lfset__probe_hash(slice, lfset__word_hash(slice, i, word));
-        uint64_t found;
-        if (lfset__find(&probe, &found) != LFSET__FOUND_BOUND || probe.slot != &slice->words[i]) {
-            return "a key is bound twice, or behind an empty word";
-        }
-        if (lfset__is_sampled(slice, &slice->words[i])) {
-            bound++;
-            live += word & LFSET__LIVE;
-        }
-    }
-    if (lfset__load_rlx(&slice->counts) != (bound << 32 | live)) {
-        return "the sampled counts are wrong";
-    }
-    return NULL;
+    return set ? lfset__probe_lengths(base_of(set), histogram, length) : -EINVAL;
 }
 
 int lfset_u64_validate(const struct lfset_u64 *set, const char **reason)
 {
-    if (!set) {
-        return -EINVAL;
-    }
-    const char *fault = NULL;
-    struct lfset__slice *slice = lfset__load_acq(&base_of(set)->root);
-    for (; slice && !fault; slice = lfset__next(slice)) {
-        fault = slice_fault(slice);
-    }
-    if (fault && reason) {
-        *reason = fault;
-    }
-    return fault == NULL;
+    return set ? lfset__validate(base_of(set), reason) : -EINVAL;
 }

@@ -50,9 +50,27 @@ LFSET__INLINE struct lfset__probe lfset__probe_hash(struct lfset__slice *slice, 
     };
 }
 
-LFSET__INLINE struct lfset__probe lfset__probe_key(struct lfset__slice *slice, uint64_t key)
+LFSET__INLINE struct lfset__probe lfset__probe_number(struct lfset__slice *slice, uint64_t key)
 {
     return lfset__probe_hash(slice, key * slice->multiplier);
+}
+
+/* ---- what walk.h asks of a codec ---------------------------------------------------------------- */
+
+struct lfset__key {
+    uint64_t value;
+};
+
+LFSET__INLINE struct lfset__probe lfset__probe_key(struct lfset__slice *slice,
+                                                   const struct lfset__key *key)
+{
+    return lfset__probe_number(slice, key->value);
+}
+
+/** Spread over all bits, for sleepers. */
+LFSET__INLINE uint64_t lfset__key_mixed(const struct lfset__key *key)
+{
+    return key->value * UINT64_C(0x9e3779b97f4a7c15);
 }
 
 /** @return false when the key's reach ends: the slice is overfull for it. */
@@ -121,10 +139,190 @@ LFSET__INLINE uint64_t lfset__word_hash(const struct lfset__slice *slice, size_t
     return home << slice->shift | word >> slice->log2;
 }
 
+LFSET__INLINE uint64_t lfset__word_displacement(const struct lfset__slice *slice, size_t index,
+                                                uint64_t word)
+{
+    (void)index;
+    return lfset__displacement(slice, word);
+}
+
 LFSET__INLINE uint64_t lfset__word_key(const struct lfset__slice *slice, size_t index,
                                        uint64_t word)
 {
     return lfset__word_hash(slice, index, word) * slice->inverse;
+}
+
+LFSET__INLINE struct lfset__key lfset__word_as_key(const struct lfset__set *set,
+                                                   const struct lfset__slice *slice, size_t index,
+                                                   uint64_t word)
+{
+    (void)set;
+    return (struct lfset__key){.value = lfset__word_key(slice, index, word)};
+}
+
+/** The state alone: a word can be made for the key anywhere. */
+struct lfset__carried {
+    bool live;
+};
+#define LFSET__CARRIED_NONE                                                                        \
+    {                                                                                              \
+        false                                                                                      \
+    }
+
+LFSET__INLINE void lfset__carry(struct lfset__set *set, struct lfset__carried *carried,
+                                uint64_t word, bool hold)
+{
+    (void)set, (void)hold;
+    carried->live = word & LFSET__LIVE;
+}
+
+LFSET__INLINE bool lfset__carried_live(const struct lfset__carried *carried)
+{
+    return carried->live;
+}
+
+LFSET__INLINE uint64_t lfset__carried_word(const struct lfset__carried *carried)
+{
+    (void)carried;
+    return 0;
+}
+
+LFSET__INLINE void lfset__key_pin(struct lfset__key *key, uint64_t word)
+{
+    (void)key, (void)word;
+}
+
+LFSET__INLINE void lfset__key_unpin(struct lfset__set *set, struct lfset__key *key)
+{
+    (void)set, (void)key;
+}
+
+LFSET__INLINE bool lfset__wants_seen(const struct lfset__key *key)
+{
+    (void)key;
+    return false;
+}
+
+LFSET__INLINE void lfset__seen(struct lfset__key *key, uint64_t word)
+{
+    (void)key, (void)word;
+}
+
+LFSET__INLINE int lfset__desire(struct lfset__set *set, struct lfset__key *key,
+                                const struct lfset__probe *probe, int add, bool bound,
+                                uint64_t word, const struct lfset__carried *carried,
+                                uint64_t *desired)
+{
+    (void)set, (void)key, (void)bound, (void)word, (void)carried;
+    *desired = add ? probe->want : probe->want & ~(uint64_t)LFSET__LIVE;
+    return 0;
+}
+
+LFSET__INLINE void lfset__settle_word(struct lfset__slice *slice, struct lfset__key *key,
+                                      struct lfset__carried *carried, uint64_t former,
+                                      uint64_t desired)
+{
+    (void)slice, (void)key, (void)carried, (void)former, (void)desired;
+}
+
+/** A LIVE word on its way: its hash in root's slice. */
+struct lfset__source {
+    uint64_t hash;
+};
+
+LFSET__INLINE bool lfset__is_source(uint64_t word)
+{
+    return word & LFSET__LIVE;
+}
+
+LFSET__INLINE struct lfset__source lfset__source_take(const struct lfset__slice *root, size_t index,
+                                                      uint64_t word)
+{
+    return (struct lfset__source){lfset__word_hash(root, index, word)};
+}
+
+LFSET__INLINE struct lfset__probe lfset__source_probe(struct lfset__slice *to,
+                                                      const struct lfset__slice *root,
+                                                      const struct lfset__source *source)
+{
+    uint64_t hash = source->hash;
+    if (lfset__unlikely(to->multiplier != root->multiplier)) {
+        hash = hash * root->inverse * to->multiplier; // to the key, and to its hash in `to`
+    }
+    return lfset__probe_hash(to, hash);
+}
+
+LFSET__INLINE uint64_t lfset__source_word(const struct lfset__source *source,
+                                          const struct lfset__probe *probe)
+{
+    (void)source;
+    return probe->want;
+}
+
+LFSET__INLINE void lfset__source_drop(const struct lfset__source *source)
+{
+    (void)source;
+}
+
+LFSET__INLINE uint64_t lfset__freeze_slot(struct lfset__slice *slice,
+                                          const struct lfset__slice *next, size_t index)
+{
+    (void)next;
+    return lfset__freeze(&slice->words[index]);
+}
+
+LFSET__INLINE bool lfset__count_bytes(struct lfset__slice *slice, enum lfset__change change,
+                                      uint64_t word, bool sampled)
+{
+    (void)slice, (void)change, (void)word, (void)sampled;
+    return false;
+}
+
+LFSET__INLINE bool lfset__has_dead(const struct lfset__slice *slice)
+{
+    (void)slice;
+    return false;
+}
+
+LFSET__INLINE void lfset__walk_begins(void)
+{
+}
+
+LFSET__INLINE void lfset__walk_ends(void)
+{
+}
+
+LFSET__INLINE void lfset__after_walk(void)
+{
+}
+
+/** What pop hands out. */
+struct lfset__popped {
+    uint64_t key;
+};
+
+LFSET__INLINE bool lfset__pop_fits(struct lfset__popped *popped, uint64_t word)
+{
+    (void)popped, (void)word;
+    return true;
+}
+
+LFSET__INLINE void lfset__pop_word(struct lfset__popped *popped, const struct lfset__slice *slice,
+                                   size_t index, uint64_t word)
+{
+    popped->key = lfset__word_key(slice, index, word);
+}
+
+LFSET__INLINE struct lfset__key lfset__popped_key(const struct lfset__set *set,
+                                                  const struct lfset__slice *slice, size_t index,
+                                                  uint64_t word)
+{
+    return lfset__word_as_key(set, slice, index, word);
+}
+
+LFSET__INLINE void lfset__pop_seen(struct lfset__popped *popped, const struct lfset__key *key)
+{
+    popped->key = key->value;
 }
 
 #endif

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include "set/u64_snapshot.h"
+#include "set/u64.h"
 
 #include <errno.h>
 #include <string.h>
 
+#include "lfset/cancel.h"
 #include "platform/memory.h"
 #include "set/u64_codec.h"
 
@@ -121,7 +122,7 @@ int lfset_u64_snapshot_contains(const struct lfset_u64_snapshot *snapshot, uint6
     if (!snapshot) {
         return -EINVAL;
     }
-    struct lfset__probe probe = lfset__probe_key(snapshot->slice, key);
+    struct lfset__probe probe = lfset__probe_number(snapshot->slice, key);
     do {
         uint64_t word = lfset__load_rlx(probe.slot);
         if (lfset__probe_matches(&probe, word)) {
@@ -135,7 +136,8 @@ int lfset_u64_snapshot_contains(const struct lfset_u64_snapshot *snapshot, uint6
 }
 
 int lfset_u64_snapshot_each(struct lfset_u64_snapshot *snapshot,
-                            int (*visit)(uint64_t key, void *ctx), void *ctx)
+                            int (*visit)(uint64_t key, void *ctx), void *ctx,
+                            const struct lfset_cancel *cancel)
 {
     const uint64_t *keys;
     if (!snapshot || !visit) {
@@ -143,7 +145,10 @@ int lfset_u64_snapshot_each(struct lfset_u64_snapshot *snapshot,
     }
     int result = order(snapshot, &keys);
     for (uint64_t i = 0; i < snapshot->count && result == 0; i++) {
-        result = visit(keys[i], ctx);
+        result = i % 1024 == 0 ? lfset_cancel_check(cancel) : 0;
+        if (result == 0) {
+            result = visit(keys[i], ctx);
+        }
     }
     return result;
 }

@@ -2,7 +2,25 @@
 /**
  * @file walk.h
  * What operations do: the walk along the chain of slices, helping, and the whole-set operations.
- * Written once, inlined for each reclamation domain. Read slice.h first.
+ * Written once, for every kind of key and both reclamation domains. Read slice.h first.
+ *
+ * Whoever includes this includes exactly one codec before: u64_codec.h, node_codec.h, bitmap_codec.h. A
+ * codec says how a key and the state bits share a word:
+ *   struct lfset__key             a key in the form that the set computes with
+ *   struct lfset__probe           slot, end, ...: where a probe for one key in one slice is
+ *   lfset__probe_key, _find_first, _probe_next, _probe_matches
+ *                                 from the key's home to the first slot that is bound to it or EMPTY
+ *   lfset__carry, lfset__carried  what an operation takes along from a frozen word
+ *   lfset__desire, lfset__settle  the word an update wants to store; what follows when it is stored
+ *   lfset__seen                   an operation was decided by this word, which shows the key
+ *   lfset__key_pin, _unpin        keeps alive what a key points to
+ *   lfset__source...              a LIVE word on its way from root's slice into a successor
+ *   lfset__word_key               the key of a bound word
+ *   lfset__freeze_slot            freezes one slot, and what it names, for a succession
+ *   lfset__count_bytes            counts what a changed word names
+ *   lfset__walk_begins, _ends, lfset__after_walk
+ *                                 between the first two the thread relies on its hazards, so nothing of
+ *                                 the user's may be called that could use a set
  *
  * The walk for key k starts at root with `carried` = 0 and finds k's place in each slice:
  *
@@ -45,13 +63,27 @@
 
 #include <errno.h>
 
-#include "set/u64_codec.h"
+#include "lfset/cancel.h"
+#include "set/slice.h"
+#include "wait/wait.h"
+
+enum lfset__op { LFSET__CONTAINS, LFSET__ADD, LFSET__REMOVE };
+
+/** What a fast path or a part of the walk answers beside 1, 0 and errors. */
+enum {
+    LFSET__WALK = INT16_MIN, /**< nothing was decided: walk on */
+    LFSET__COUNT = 2, /**< the answer is 1, and the word that changed is sampled or far from home */
+};
+
+/** Chunks between two looks at a cancel token. */
+enum { LFSET__CANCEL_STEPS = 256 };
 
 /** One operation in progress. */
 struct lfset__walk {
     const struct lfset__reclaim *domain; /**< constant where this is inlined */
     struct lfset__set *set;
     struct lfset__guard guard;
+    const struct lfset_cancel *cancel; /**< of whole-set operations; NULL: none */
 };
 
 /** Hazard slots: 0 is root's, a walk alternates between 1 and 2, a helper's copies use 3 and 2. */
@@ -60,13 +92,19 @@ enum { LFSET__SLOT_NEXT = 1, LFSET__SLOT_AFTER = 2, LFSET__SLOT_COPY = 3 };
 /** @return false for lack of memory to attach the thread. */
 static inline bool lfset__walk_enter(struct lfset__walk *walk)
 {
-    return walk->domain->enter(&walk->guard) ||
-           (lfset__thread_attach() && walk->domain->enter(&walk->guard));
+    bool entered = walk->domain->enter(&walk->guard) ||
+                   (lfset__thread_attach() && walk->domain->enter(&walk->guard));
+    if (entered) {
+        lfset__walk_begins();
+    }
+    return entered;
 }
 
 LFSET__INLINE void lfset__walk_leave(struct lfset__walk *walk)
 {
+    lfset__walk_ends();
     walk->domain->leave(&walk->guard);
+    lfset__after_walk();
 }
 
 LFSET__INLINE struct lfset__slice *lfset__walk_root(struct lfset__walk *walk)
@@ -117,13 +155,6 @@ static int lfset__publish_next(struct lfset__set *set, struct lfset__slice *slic
 
 /* ---- counting: what happens to sampled words ---------------------------------------------------- */
 
-enum lfset__change {
-    LFSET__BIND_LIVE, /**< EMPTY to LIVE */
-    LFSET__BIND_DEAD, /**< EMPTY to DEAD */
-    LFSET__REVIVE,    /**< DEAD to LIVE */
-    LFSET__KILL,      /**< LIVE to DEAD */
-};
-
 /**
  * Gives root a smaller successor when less than an eighth of it is live. Without memory for one, or when
  * `slice` is not root any more, nothing is lost: the next sampled removal asks again.
@@ -139,6 +170,20 @@ static void lfset__shrink_if_sparse(struct lfset__set *set, struct lfset__slice 
     struct lfset__plan plan = lfset__plan_resize(set, slice);
     if (plan.log2 < slice->log2) { // else the sample of a small slice was wrong
         (void)lfset__publish_next(set, slice, plan);
+    }
+}
+
+/** Dead bytes that are no reason yet for a succession. */
+enum { LFSET__DEAD_BYTES = 1 << 16 };
+
+/* Gives root a successor when what dead words name outweighs what LIVE ones do. */
+static __attribute__((noinline, unused)) void lfset__purge_if_dead(struct lfset__set *set,
+                                                                   struct lfset__slice *slice)
+{
+    int64_t live = lfset__load_rlx(&slice->nodes->live_bytes);
+    int64_t dead = lfset__load_rlx(&slice->nodes->dead_bytes);
+    if (dead > LFSET__DEAD_BYTES && dead > live && lfset__load_rlx(&set->root) == slice) {
+        (void)lfset__publish_next(set, slice, lfset__plan_resize(set, slice));
     }
 }
 
@@ -183,10 +228,15 @@ LFSET__INLINE bool lfset__is_far(const struct lfset__slice *slice, const struct 
 
 /** To be called after every successful CAS of an update or a copy. */
 LFSET__INLINE void lfset__changed(struct lfset__set *set, struct lfset__slice *slice,
-                                  const struct lfset__probe *probe, enum lfset__change change)
+                                  const struct lfset__probe *probe, enum lfset__change change,
+                                  uint64_t word)
 {
-    if (lfset__unlikely(lfset__is_sampled(slice, probe->slot))) {
+    bool sampled = lfset__is_sampled(slice, probe->slot);
+    if (lfset__unlikely(sampled)) {
         lfset__count_change(set, slice, change);
+    }
+    if (lfset__count_bytes(slice, change, word, sampled)) {
+        lfset__purge_if_dead(set, slice);
     }
     bool bound = change == LFSET__BIND_LIVE || change == LFSET__BIND_DEAD;
     if (bound && lfset__unlikely(lfset__is_far(slice, probe))) {
@@ -217,6 +267,12 @@ LFSET__INLINE enum lfset__found lfset__find(struct lfset__probe *probe, uint64_t
 LFSET__INLINE enum lfset__found lfset__find_first(struct lfset__probe *probe, uint64_t *word)
 {
     return lfset__probe_seek(probe) ? lfset__find(probe, word) : LFSET__FOUND_OVERFULL;
+}
+
+/** What sleepers for a key's change are found by (wait.h). */
+LFSET__INLINE uint64_t lfset__tag(const struct lfset__set *set, uint64_t mixed)
+{
+    return mixed ^ (uint64_t)(uintptr_t)set;
 }
 
 /* ---- helping ------------------------------------------------------------------------------------ */
@@ -277,40 +333,39 @@ static bool lfset__pass_finish(struct lfset__slice *next, struct lfset__pass *pa
  * @return 0 or -ENOMEM.
  */
 static int lfset__copy(struct lfset__walk *walk, struct lfset__slice *root, struct lfset__slice *to,
-                       uint64_t hash)
+                       struct lfset__source source)
 {
     unsigned slot = LFSET__SLOT_COPY;
     for (;;) {
-        if (lfset__unlikely(to->multiplier != root->multiplier)) {
-            hash = hash * root->inverse * to->multiplier; // to the key, and to its hash in `to`
-        }
-        struct lfset__probe probe = lfset__probe_hash(to, hash);
+        struct lfset__probe probe = lfset__source_probe(to, root, &source);
         uint64_t word;
         enum lfset__found found = lfset__find_first(&probe, &word);
         while (found == LFSET__FOUND_EMPTY && word == 0) {
-            if (lfset__cas_sc(probe.slot, &word, probe.want)) {
-                lfset__changed(walk->set, to, &probe, LFSET__BIND_LIVE);
+            uint64_t desired = lfset__source_word(&source, &probe);
+            if (lfset__cas_sc(probe.slot, &word, desired)) {
+                lfset__changed(walk->set, to, &probe, LFSET__BIND_LIVE, desired);
                 return 0;
             }
             found = lfset__find(&probe, &word); // taken or frozen meanwhile
         }
         if (found == LFSET__FOUND_BOUND) {
+            lfset__source_drop(&source);
             return 0; // copied, or changed since: the newer state stands
         }
         struct lfset__slice *next = lfset__next(to);
         if (!next) {
             int error = lfset__publish_next(walk->set, to, lfset__plan_overfull(walk->set, to));
             if (error) {
+                lfset__source_drop(&source);
                 return error;
             }
             next = lfset__next(to);
         }
         if (!lfset__walk_hop(walk, slot, next, root)) {
+            lfset__source_drop(&source);
             return 0;
         }
         slot = LFSET__SLOT_COPY + LFSET__SLOT_AFTER - slot;
-        // the next round wants root's hash again if the multipliers differ
-        hash = hash * to->inverse * root->multiplier;
         to = next;
     }
 }
@@ -322,7 +377,7 @@ static void lfset__freeze_step(struct lfset__slice *slice, struct lfset__slice *
     if (chunk < next->chunks) {
         size_t first = (size_t)chunk * LFSET__CHUNK, end = lfset__chunk_end(slice, first);
         for (size_t i = first; i < end; i++) {
-            (void)lfset__freeze(&slice->words[i]);
+            (void)lfset__freeze_slot(slice, next, i);
         }
         if (!lfset__pass_finish(next, &next->freezing, chunk)) {
             return;
@@ -337,6 +392,20 @@ static void lfset__freeze_all(struct lfset__slice *slice, struct lfset__slice *n
     while (lfset__gate_closed(next)) {
         lfset__freeze_step(slice, next);
     }
+}
+
+/** The same, unless it is cancelled: then others will. @return 0, -ECANCELED, -ETIMEDOUT. */
+static int lfset__freeze_until(struct lfset__walk *walk, struct lfset__slice *slice,
+                               struct lfset__slice *next)
+{
+    for (unsigned step = 1; lfset__gate_closed(next); step++) {
+        lfset__freeze_step(slice, next);
+        int error = step % LFSET__CANCEL_STEPS == 0 ? lfset_cancel_check(walk->cancel) : 0;
+        if (error) {
+            return error;
+        }
+    }
+    return 0;
 }
 
 static void lfset__reclaim_slice(struct lfset__retired *retired)
@@ -361,7 +430,8 @@ LFSET__INLINE void lfset__advance(struct lfset__walk *walk, struct lfset__slice 
         lfset__add_sc(&walk->set->retired, 1);
         root->retired.reclaim = lfset__reclaim_slice;
         root->retired.address = root;
-        root->retired.bytes = lfset__slice_bytes(root);
+        int64_t dead = root->nodes ? lfset__load_rlx(&root->nodes->dead_bytes) : 0;
+        root->retired.bytes = lfset__slice_bytes(root) + (dead > 0 ? (size_t)dead : 0);
         root->retired.owner = walk->set;
         walk->domain->retire(&walk->guard, &root->retired);
     }
@@ -386,9 +456,9 @@ LFSET__INLINE int lfset__help(struct lfset__walk *walk, struct lfset__slice *roo
             for (size_t i = first; i < end; i++) {
                 // behind an open gate the words are frozen already
                 uint64_t word = lfset__gated(next) ? lfset__load_rlx(&root->words[i])
-                                                   : lfset__freeze(&root->words[i]);
-                if (word & LFSET__LIVE) {
-                    int error = lfset__copy(walk, root, next, lfset__word_hash(root, i, word));
+                                                   : lfset__freeze_slot(root, next, i);
+                if (lfset__is_source(word)) {
+                    int error = lfset__copy(walk, root, next, lfset__source_take(root, i, word));
                     if (error) {
                         return error; // the chunk's bit stays unset: it will be done again
                     }
@@ -411,12 +481,15 @@ LFSET__INLINE bool lfset__protect_next(struct lfset__walk *walk, struct lfset__s
     return !*next || lfset__walk_hop(walk, LFSET__SLOT_NEXT, *next, root);
 }
 
-/** Helps until `root` is root no more. @return 0 or -ENOMEM. */
+/** Helps until `root` is root no more. @return 0, -ENOMEM, -ECANCELED, -ETIMEDOUT. */
 static int lfset__finish_succession(struct lfset__walk *walk, struct lfset__slice *root,
                                     struct lfset__slice *next)
 {
-    while (lfset__load_rlx(&walk->set->root) == root) {
+    for (unsigned step = 1; lfset__load_rlx(&walk->set->root) == root; step++) {
         int error = lfset__help(walk, root, next);
+        if (!error && step % LFSET__CANCEL_STEPS == 0) {
+            error = lfset_cancel_check(walk->cancel);
+        }
         if (error) {
             return error;
         }
@@ -457,59 +530,83 @@ static void lfset__help_once(struct lfset__walk *walk)
 
 /* ---- the walk ----------------------------------------------------------------------------------- */
 
-enum lfset__op { LFSET__CONTAINS, LFSET__ADD, LFSET__REMOVE };
+/* The operation on this slice, where the key's place was found and is not frozen. A CAS that fails looks
+ * at the same slot again. @return 1, 0, -ENOMEM; LFSET__WALK: frozen or overfull meanwhile. */
+static inline int lfset__decide(struct lfset__walk *walk, struct lfset__slice *slice,
+                                struct lfset__key *key, const enum lfset__op op,
+                                struct lfset__carried *carried, struct lfset__probe *probe,
+                                enum lfset__found *found, uint64_t *word)
+{
+    while (*found != LFSET__FOUND_OVERFULL && !(*word & LFSET__FROZEN)) {
+        bool bound = *found == LFSET__FOUND_BOUND;
+        bool live = bound ? *word & LFSET__LIVE : lfset__carried_live(carried);
+        if (op == LFSET__CONTAINS || live == (op == LFSET__ADD)) {
+            if (live) {
+                lfset__seen(key, bound ? *word : lfset__carried_word(carried));
+            }
+            return op == LFSET__CONTAINS && live;
+        }
+        uint64_t desired, former = *word;
+        int error =
+            lfset__desire(walk->set, key, probe, op == LFSET__ADD, bound, *word, carried, &desired);
+        if (error) {
+            return error;
+        }
+        if (lfset__cas_sc(probe->slot, word, desired)) {
+            lfset__seen(key, desired);
+            enum lfset__change bind = op == LFSET__ADD ? LFSET__BIND_LIVE : LFSET__BIND_DEAD;
+            enum lfset__change flip = op == LFSET__ADD ? LFSET__REVIVE : LFSET__KILL;
+            lfset__settle_word(slice, key, carried, former, desired);
+            lfset__changed(walk->set, slice, probe, bound ? flip : bind, desired);
+            lfset__notify(&walk->set->waiting, lfset__tag(walk->set, lfset__key_mixed(key)));
+            return 1;
+        }
+        *found = lfset__find(probe, word);
+    }
+    return LFSET__WALK;
+}
 
 /**
  * One operation on one key, in every phase of a succession. @return 1, 0, -ENOMEM.
  */
-static __attribute__((noinline)) int lfset__walk_chain(struct lfset__walk *walk, uint64_t key,
-                                                       const enum lfset__op op)
+static __attribute__((noinline)) int
+lfset__walk_chain(struct lfset__walk *walk, struct lfset__key *key, const enum lfset__op op)
 {
     if (op != LFSET__CONTAINS) {
         lfset__help_once(walk); // once: the operation's cost stays bounded
     }
+    struct lfset__carried carried = LFSET__CARRIED_NONE;
+    int result;
 restart:;
     struct lfset__slice *root = lfset__walk_root(walk), *slice = root;
-    bool carried = false;
+    lfset__carry(walk->set, &carried, 0, false);
     unsigned slot = LFSET__SLOT_NEXT;
     for (;;) {
         struct lfset__probe probe = lfset__probe_key(slice, key);
         uint64_t word;
         enum lfset__found found = lfset__find_first(&probe, &word);
-        // Unfrozen: this slice decides. A CAS that fails looks at the same slot again.
-        while (found != LFSET__FOUND_OVERFULL && !(word & LFSET__FROZEN)) {
-            bool live = found == LFSET__FOUND_BOUND ? word & LFSET__LIVE : carried;
-            if (op == LFSET__CONTAINS) {
-                return live;
-            }
-            if (live == (op == LFSET__ADD)) {
-                return 0;
-            }
-            uint64_t desired = op == LFSET__ADD ? probe.want : probe.want & ~(uint64_t)LFSET__LIVE;
-            if (lfset__cas_sc(probe.slot, &word, desired)) {
-                enum lfset__change bind = op == LFSET__ADD ? LFSET__BIND_LIVE : LFSET__BIND_DEAD;
-                enum lfset__change flip = op == LFSET__ADD ? LFSET__REVIVE : LFSET__KILL;
-                lfset__changed(walk->set, slice, &probe, found == LFSET__FOUND_EMPTY ? bind : flip);
-                return 1;
-            }
-            found = lfset__find(&probe, &word);
+        result = lfset__decide(walk, slice, key, op, &carried, &probe, &found, &word);
+        if (result != LFSET__WALK) {
+            break;
         }
         if (found == LFSET__FOUND_BOUND) {
-            carried = word & LFSET__LIVE;
+            lfset__carry(walk->set, &carried, word,
+                         op != LFSET__CONTAINS || lfset__wants_seen(key));
         }
-        struct lfset__slice *next =
-            lfset__load_sc(&slice->next); // decides when NULL; [slice.publish]
-        if (!next) {                      // overfull
-            if (op == LFSET__CONTAINS) {
-                return carried;
+        bool live = lfset__carried_live(&carried);
+        // decides when NULL; [slice.publish]
+        struct lfset__slice *next = lfset__load_sc(&slice->next);
+        if (!next) { // overfull
+            if (op == LFSET__CONTAINS || live == (op == LFSET__ADD)) {
+                if (live) {
+                    lfset__seen(key, lfset__carried_word(&carried));
+                }
+                result = op == LFSET__CONTAINS && live; // add: present; remove: absent
+                break;
             }
-            if (carried == (op == LFSET__ADD)) {
-                return 0; // add: present; remove: absent
-            }
-            int error =
-                lfset__publish_next(walk->set, slice, lfset__plan_overfull(walk->set, slice));
-            if (error) {
-                return error;
+            result = lfset__publish_next(walk->set, slice, lfset__plan_overfull(walk->set, slice));
+            if (result != 0) {
+                break;
             }
             next = lfset__next(slice);
         }
@@ -519,100 +616,21 @@ restart:;
         slot = LFSET__SLOT_NEXT + LFSET__SLOT_AFTER - slot;
         if (lfset__gate_closed(next)) {
             if (op == LFSET__CONTAINS) {
-                return carried;
+                if (live) {
+                    lfset__seen(key, lfset__carried_word(&carried));
+                }
+                result = live;
+                break;
             }
             lfset__freeze_all(slice, next);
         }
         if (next->kind == LFSET__CLEAR) {
-            carried = false;
+            lfset__carry(walk->set, &carried, 0, false);
         }
         slice = next;
     }
-}
-
-/* ---- the common cases --------------------------------------------------------------------------- */
-
-/* Without a succession, each operation is a handful of instructions. They take the domain and the
- * guard apart from a walk, so that both dissolve into registers, and answer what is left to do
- * instead of calling it, so that the caller can do that last. */
-enum {
-    LFSET__WALK = -1, /**< nothing was decided: walk the chain */
-    LFSET__COUNT = 2, /**< the answer is 1, and the word that changed is sampled or far from home */
-};
-
-/** From the key's home. The slice must be protected; whether it is still root does not matter: an
- * unfrozen word decides wherever it is. */
-LFSET__INLINE int lfset__contains_at(struct lfset__probe probe)
-{
-    do {
-        struct lfset__lanes lanes = lfset__probe_look(&probe); // [word.decide]
-        if (lfset__unlikely(lanes.bit2)) {
-            break; // FROZEN, there or nearby
-        }
-        if (lfset__likely(lanes.equal)) {
-            // hit, removed and absent share the branch; an EMPTY word has no LIVE bit
-            return (lanes.bit0 & lanes.equal & -lanes.equal) != 0;
-        }
-    } while (lfset__probe_skip(&probe, LFSET__LANES));
-    return LFSET__WALK;
-}
-
-LFSET__INLINE int lfset__contains_fast(const struct lfset__reclaim *domain, struct lfset__set *set,
-                                       struct lfset__guard *guard, uint64_t key)
-{
-    return lfset__contains_at(lfset__probe_key(domain->root(guard, &set->root), key));
-}
-
-/** A change of a word, for counting it later. */
-struct lfset__changed_word {
-    struct lfset__slice *slice;
-    struct lfset__probe probe;
-    enum lfset__change change;
-};
-
-LFSET__INLINE int lfset__update_fast(const struct lfset__reclaim *domain, struct lfset__set *set,
-                                     struct lfset__guard *guard, uint64_t key,
-                                     const enum lfset__op op, struct lfset__changed_word *changed)
-{
-    struct lfset__slice *slice = domain->root(guard, &set->root);
-    if (lfset__unlikely(lfset__load_rlx(&slice->next) != NULL)) {
-        return LFSET__WALK; // helps first
-    }
-    struct lfset__probe probe = lfset__probe_key(slice, key);
-    if (lfset__unlikely(!lfset__probe_seek(&probe))) {
-        return LFSET__WALK;
-    }
-    do {
-        uint64_t word = lfset__load_sc(probe.slot); // [word.decide]
-        for (;;) {
-            if (word == 0) {
-                if (op == LFSET__REMOVE) {
-                    return 0;
-                }
-                if (lfset__likely(lfset__cas_sc(probe.slot, &word, probe.want))) {
-                    *changed = (struct lfset__changed_word){slice, probe, LFSET__BIND_LIVE};
-                    return lfset__is_sampled(slice, probe.slot) || lfset__is_far(slice, &probe)
-                               ? LFSET__COUNT
-                               : 1;
-                }
-            } else if ((word | LFSET__LIVE) == probe.want) {
-                if ((word == probe.want) == (op == LFSET__ADD)) {
-                    return 0;
-                }
-                if (lfset__likely(lfset__cas_sc(probe.slot, &word, word ^ LFSET__LIVE))) {
-                    *changed = (struct lfset__changed_word){
-                        slice, probe, op == LFSET__ADD ? LFSET__REVIVE : LFSET__KILL};
-                    return lfset__is_sampled(slice, probe.slot) ? LFSET__COUNT : 1;
-                }
-            } else {
-                break;
-            }
-        }
-        if (lfset__unlikely(word & LFSET__FROZEN)) {
-            break;
-        }
-    } while (lfset__probe_next(&probe));
-    return LFSET__WALK;
+    lfset__carry(walk->set, &carried, 0, false);
+    return result;
 }
 
 /* ---- whole-set operations ----------------------------------------------------------------------- */
@@ -622,7 +640,7 @@ LFSET__INLINE int lfset__update_fast(const struct lfset__reclaim *domain, struct
  * SNAPSHOT: the keys go on in the successor; another thread's gate that is still closed will do as
  * well, for it opens later than this call began. CLEAR: they do not, and the gate must be ours.
  * @param frozen becomes the frozen slice, with a reference for the caller.
- * @return 0 or -ENOMEM (then nothing changed).
+ * @return 0; -ENOMEM, -ECANCELED, -ETIMEDOUT (then nothing changed).
  */
 static int lfset__gate(struct lfset__walk *walk, enum lfset__kind kind,
                        struct lfset__slice **frozen)
@@ -658,9 +676,19 @@ static int lfset__gate(struct lfset__walk *walk, enum lfset__kind kind,
                 continue;
             }
         }
-        lfset__freeze_all(root, next);
+        if (kind == LFSET__CLEAR) {
+            lfset__freeze_all(root, next); // it will happen: too late to cancel
+        } else {
+            int error = lfset__freeze_until(walk, root, next);
+            if (error) {
+                return error;
+            }
+        }
         lfset__slice_hold(root);
         *frozen = root;
+        if (kind == LFSET__CLEAR) {
+            lfset__notify_all(&set->waiting);
+        }
         // The operation has happened. Without memory to finish the migration, others will.
         (void)lfset__finish_succession(walk, root, next);
         lfset__settle(walk);
@@ -668,34 +696,58 @@ static int lfset__gate(struct lfset__walk *walk, enum lfset__kind kind,
     }
 }
 
+/* Removes the key of a LIVE word that was seen in `slice`, wherever the key is now. */
+static inline int lfset__pop_key(struct lfset__walk *walk, struct lfset__slice *slice, size_t index,
+                                 uint64_t word, struct lfset__popped *popped)
+{
+    struct lfset__key key = lfset__popped_key(walk->set, slice, index, word);
+    int result = lfset__walk_chain(walk, &key, LFSET__REMOVE);
+    if (result == 1) {
+        lfset__pop_seen(popped, &key);
+    }
+    return result;
+}
+
 /* Looks through root from where the last pop was successful. A LIVE word that is not frozen is removed on
  * the spot; the key of a frozen one may be in the set still, elsewhere.
  * @return 1 with a key that was removed; 0 when none was found, *moved telling whether because root
- * moved; -ENOMEM. */
-static int lfset__pop_from(struct lfset__walk *walk, struct lfset__slice *root, uint64_t *key,
-                           bool *moved)
+ * moved; -ENOMEM; -ENOBUFS: the key found is too long. */
+static inline int lfset__pop_from(struct lfset__walk *walk, struct lfset__slice *root,
+                                  struct lfset__popped *popped, bool *moved)
 {
     size_t words = lfset__slice_words(root);
     size_t start = (size_t)lfset__load_rlx(&root->pop_cursor);
     for (size_t i = 0; i < words; i++) {
         size_t at = start + i < words ? start + i : start + i - words;
-        uint64_t word = lfset__load_rlx(&root->words[at]); // the CAS decides
+        uint64_t word =
+            lfset__load_acq(&root->words[at]); // the CAS decides; what it names is whole
         int result = 0;
         while (result == 0 && (word & (LFSET__LIVE | LFSET__FROZEN)) == LFSET__LIVE) {
+            if (!lfset__pop_fits(popped, word)) {
+                return -ENOBUFS;
+            }
             if (lfset__cas_sc(&root->words[at], &word, word ^ LFSET__LIVE)) {
-                *key = lfset__word_key(root, at, word);
-                if (lfset__is_sampled(root, &root->words[at])) {
+                lfset__pop_word(popped, root, at, word);
+                bool sampled = lfset__is_sampled(root, &root->words[at]);
+                if (sampled) {
                     lfset__count_change(walk->set, root, LFSET__KILL);
                 }
+                if (lfset__count_bytes(root, LFSET__KILL, word, sampled)) {
+                    lfset__purge_if_dead(walk->set, root);
+                }
+                struct lfset__key key = lfset__popped_key(walk->set, root, at, word);
+                lfset__notify(&walk->set->waiting, lfset__tag(walk->set, lfset__key_mixed(&key)));
                 result = 1;
             }
         }
         if (result == 0 && (word & LFSET__LIVE)) {
-            *key = lfset__word_key(root, at, word);
+            if (!lfset__pop_fits(popped, word)) {
+                return -ENOBUFS;
+            }
             // The walk may protect another root and let go of this one: only a reference keeps a new
             // slice from taking its place in memory, and from being taken for it.
             lfset__slice_hold(root);
-            result = lfset__walk_chain(walk, *key, LFSET__REMOVE);
+            result = lfset__pop_key(walk, root, at, word, popped);
             *moved = lfset__walk_root(walk) != root;
             lfset__slice_drop(root);
         }
@@ -710,29 +762,29 @@ static int lfset__pop_from(struct lfset__walk *walk, struct lfset__slice *root, 
 }
 
 /* Any key of a frozen slice that is still in the set. *any: the slice had keys at all. */
-static int lfset__pop_one_of(struct lfset__walk *walk, struct lfset__slice *frozen, uint64_t *key,
-                             bool *any)
+static inline int lfset__pop_one_of(struct lfset__walk *walk, struct lfset__slice *frozen,
+                                    struct lfset__popped *popped, bool *any)
 {
     size_t words = lfset__slice_words(frozen);
     int result = 0;
     for (size_t i = 0; i < words && result == 0; i++) {
-        uint64_t word = lfset__load_rlx(&frozen->words[i]);
+        uint64_t word = lfset__load_acq(&frozen->words[i]);
         if (word & LFSET__LIVE) {
             *any = true;
-            *key = lfset__word_key(frozen, i, word);
-            result = lfset__walk_chain(walk, *key, LFSET__REMOVE);
+            result = lfset__pop_fits(popped, word) ? lfset__pop_key(walk, frozen, i, word, popped)
+                                                   : -ENOBUFS;
         }
     }
     return result;
 }
 
-/** @return 1 with a key that was removed, 0 when the set was empty at one instant, -ENOMEM. */
-static int lfset__pop_in(struct lfset__walk *walk, uint64_t *key)
+/** @return 1 with a key that was removed, 0 when the set was empty at one instant, -ENOMEM, -ENOBUFS. */
+static inline int lfset__pop_in(struct lfset__walk *walk, struct lfset__popped *popped)
 {
     lfset__help_once(walk);
     for (;;) {
         bool moved = false, any = false;
-        int result = lfset__pop_from(walk, lfset__walk_root(walk), key, &moved);
+        int result = lfset__pop_from(walk, lfset__walk_root(walk), popped, &moved);
         if (result != 0) {
             return result;
         }
@@ -745,7 +797,7 @@ static int lfset__pop_in(struct lfset__walk *walk, uint64_t *key)
         if (error) {
             return error;
         }
-        result = lfset__pop_one_of(walk, frozen, key, &any);
+        result = lfset__pop_one_of(walk, frozen, popped, &any);
         lfset__slice_drop(frozen);
         if (result != 0 || !any) {
             return result;
@@ -754,7 +806,7 @@ static int lfset__pop_in(struct lfset__walk *walk, uint64_t *key)
 }
 
 /** @return 1 when empty at one instant, 0 when not, -ENOMEM. */
-static int lfset__is_empty_in(struct lfset__walk *walk)
+static inline int lfset__is_empty_in(struct lfset__walk *walk)
 {
     struct lfset__slice *root = lfset__walk_root(walk), *frozen;
     size_t words = lfset__slice_words(root);
@@ -773,8 +825,39 @@ static int lfset__is_empty_in(struct lfset__walk *walk)
     return empty;
 }
 
+/**
+ * Gives root a successor that leaves dead words behind, if it has any. @return 1, 0: nothing was dead,
+ * -ENOMEM.
+ */
+static inline int lfset__purge_in(struct lfset__walk *walk)
+{
+    bool purged = false;
+    for (;;) {
+        struct lfset__slice *root = lfset__walk_root(walk), *next;
+        if (!lfset__protect_next(walk, root, &next)) {
+            continue;
+        }
+        if (!next) {
+            if (purged || !lfset__has_dead(root)) {
+                return purged;
+            }
+            int error = lfset__publish_next(walk->set, root, lfset__plan_resize(walk->set, root));
+            if (error) {
+                return error;
+            }
+            purged = true;
+            continue;
+        }
+        // One under way may have copied already what was removed only afterwards.
+        int error = lfset__finish_succession(walk, root, next);
+        if (error) {
+            return error;
+        }
+    }
+}
+
 /** Brings the set to at least 2^log2 slots. @return 0 or -ENOMEM. */
-static int lfset__reserve_in(struct lfset__walk *walk, unsigned log2)
+static inline int lfset__reserve_in(struct lfset__walk *walk, unsigned log2)
 {
     for (;;) {
         struct lfset__slice *root = lfset__walk_root(walk), *next;
@@ -806,8 +889,8 @@ enum { LFSET__EACH_SLICES = 4 };
  * Holds root and the slices after it. Every key that is in the set now is bound in one of them.
  * @return how many, or -ENOMEM.
  */
-static int lfset__hold_chain(struct lfset__walk *walk,
-                             struct lfset__slice *held[LFSET__EACH_SLICES])
+static inline int lfset__hold_chain(struct lfset__walk *walk,
+                                    struct lfset__slice *held[LFSET__EACH_SLICES])
 {
 restart:;
     struct lfset__slice *root = lfset__walk_root(walk), *slice = root;

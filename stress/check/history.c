@@ -250,8 +250,10 @@ const char *history__record_fault(const struct history *history,
         return NULL;
     }
     if (record->ret != HISTORY_PENDING) {
-        if (record->op == HISTORY_CLEAR && record->result != 1)
-            return "the result of clear is not 1";
+        if (record->op == HISTORY_CLEAR)
+            return record->result == HISTORY_CLEAR_SILENT || record->result == HISTORY_CLEAR_COUNTED
+                       ? NULL
+                       : "the result of clear is neither 1 nor 2";
         if (record->op != HISTORY_SIZE && record->result > 1)
             return "the result is neither 0 nor 1";
     }

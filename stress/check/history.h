@@ -5,14 +5,14 @@
  *
  * Text form, one operation a line, lines in any order (history_write_text, history_read):
  *
- *     # lfset-history 1
+ *     # lfset-history 2
  *     # initial {1,2}                     keys present at the start; no such line = empty
  *     # thread operation key result invoke return
  *     0 add 17 1 100 180                  also: remove, contains; result 0 or 1
  *     2 remove 17 ? 150 -                 pending: it never returned
  *     3 snapshot - {17,20} 200 260        also: drain - {...}
  *     3 size - 2 270 280                  also: is_empty - 1
- *     3 clear - 1 300 320
+ *     3 clear - 4 300 320               it removed 4 keys; clear - ? 300 320: it does not say
  *     3 pop 20 1 330 340                  pop - 0: it found the set empty
  *
  * (The remarks on the right are not part of the form; a remark in a file begins with '#'.)
@@ -20,7 +20,8 @@
  * count as concurrent. Keys are unsigned 64-bit integers (decimal or 0x hexadecimal) or "strings"
  * with C escapes (\xHH takes at most two digits), all of one kind in a file. A thread's operations
  * must not overlap; one may begin at the very time at which the one before returned. An add that
- * failed for lack of memory had no effect and is not recorded.
+ * failed for lack of memory had no effect and is not recorded. In version 1 of the form, which is
+ * still read, no clear says how many keys it removed: its result is always 1.
  *
  * The binary form (history_write_binary) holds the same in fixed-size little-endian records between
  * a header with magic, version and counts, and a checksum. history_read tells the two apart.
@@ -50,20 +51,25 @@ enum history_op {
 /** `ret` of an operation that never returned. */
 #define HISTORY_PENDING UINT64_MAX
 
+/** `result` of a clear: it does not say how many keys it removed, or `value` is their number. */
+#define HISTORY_CLEAR_SILENT 1
+#define HISTORY_CLEAR_COUNTED 2
+
 /** Thread numbers and record numbers are below this. */
 #define HISTORY_MAX_RECORDS ((size_t)1 << 31)
 
 /** One operation. 32 bytes, so that a thread can log straight into an array of them. */
 struct history_record {
     /** add, remove, contains, pop with result 1: the key. size: the size it answered.
+     *  clear: how many keys it removed, if it says so.
      *  snapshot, drain: the number of the key set it answered (history_add_set). Else 0. */
     uint64_t value;
     uint64_t invoke; /**< time of the call; never HISTORY_PENDING */
     uint64_t ret;    /**< time of the return, >= invoke; HISTORY_PENDING: it never returned */
     uint32_t thread;
     uint8_t op;     /**< enum history_op */
-    uint8_t result; /**< add, remove, contains, is_empty, pop: 0 or 1. clear: 1. Else, and where
-                         the operation is pending, it means nothing. */
+    uint8_t result; /**< add, remove, contains, is_empty, pop: 0 or 1. clear: HISTORY_CLEAR_*.
+                         Else, and where the operation is pending, it means nothing. */
     uint16_t reserved;
 };
 
@@ -135,6 +141,13 @@ static inline bool history_record_has_key(const struct history_record *record)
 {
     return record->op <= HISTORY_CONTAINS ||
            (record->op == HISTORY_POP && record->ret != HISTORY_PENDING && record->result == 1);
+}
+
+/** Is this record a clear that says how many keys it removed? */
+static inline bool history_record_counts(const struct history_record *record)
+{
+    return record->op == HISTORY_CLEAR && record->ret != HISTORY_PENDING &&
+           record->result == HISTORY_CLEAR_COUNTED;
 }
 
 /** Checks what the readers check (ranges, return before invoke, overlapping operations of a

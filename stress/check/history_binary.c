@@ -10,6 +10,8 @@
  *     set keys  64-bit keys
  *     strings   the 64-bit length of each; then their bytes, padded with zeros to 8
  *     checksum  64 bits, of everything before it
+ *
+ * Version 1, which is still read, had no clear that counts the keys it removed.
  */
 #include "history_internal.h"
 
@@ -18,7 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VERSION 1
+#define VERSION 2
+#define VERSION_OLDEST 1
 #define FLAG_STRINGS 1
 #define HEADER_SIZE (HISTORY_MAGIC_SIZE + 8 * 8)
 #define RECORD_SIZE 32
@@ -120,7 +123,7 @@ struct reader {
                     __VA_ARGS__)
 
 struct counts {
-    uint64_t records, initial, sets, set_keys, strings, string_bytes;
+    uint64_t version, records, initial, sets, set_keys, strings, string_bytes;
 };
 
 static uint64_t get64(struct reader *reader)
@@ -138,9 +141,10 @@ static int read_header(struct reader *reader, size_t size, struct counts *counts
     if (size < HEADER_SIZE + 8)
         return REFUSE(reader, size, "%s", "the file is cut off within the header");
     reader->at = HISTORY_MAGIC_SIZE;
-    uint64_t version = get64(reader), flags = get64(reader);
-    if (version != VERSION)
-        return REFUSE(reader, reader->at - 16, "unknown version %" PRIu64, version);
+    counts->version = get64(reader);
+    uint64_t flags = get64(reader);
+    if (counts->version < VERSION_OLDEST || counts->version > VERSION)
+        return REFUSE(reader, reader->at - 16, "unknown version %" PRIu64, counts->version);
     counts->records = get64(reader);
     counts->initial = get64(reader);
     counts->sets = get64(reader);
@@ -175,7 +179,7 @@ static int check_sum(struct reader *reader, size_t size)
     return 0;
 }
 
-static int read_records(struct reader *reader, size_t count)
+static int read_records(struct reader *reader, size_t count, uint64_t version)
 {
     int status = history_reserve(reader->history, count);
     if (status != 0)
@@ -192,6 +196,9 @@ static int read_records(struct reader *reader, size_t count)
         record->reserved = (uint16_t)(rest >> 48);
         if (record->reserved != 0)
             return REFUSE(reader, reader->at - 2, "record %zu: reserved bytes are not zero", i);
+        if (version < 2 && history_record_counts(record))
+            return REFUSE(reader, reader->at - 3, "record %zu: a clear counts keys in version 1",
+                          i);
     }
     reader->history->count = count;
     return 0;
@@ -301,7 +308,7 @@ int history__parse_binary(const unsigned char *data, size_t size, const char *na
     if (status == 0)
         status = check_sum(&reader, size);
     if (status == 0)
-        status = read_records(&reader, (size_t)counts.records);
+        status = read_records(&reader, (size_t)counts.records, counts.version);
     if (status == 0)
         status = read_initial(&reader, (size_t)counts.initial);
     if (status == 0)

@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEADER "# lfset-history 1"
+#define HEADER "# lfset-history "
+#define VERSION 2
+#define VERSION_TEXT "2"
 
 static const char *const op_names[HISTORY_OPS] = {
     "add", "remove", "contains", "pop", "snapshot", "drain", "clear", "size", "is_empty"};
@@ -27,6 +29,7 @@ struct parser {
     const char *end; /* its newline */
     const char *name;
     size_t line;
+    uint64_t version;
     struct history *history;
     struct history_error *error;
     enum key_kind kind;
@@ -310,11 +313,22 @@ static int parse_key_column(struct parser *parser, struct history_record *record
     return parse_key(parser, false, &record->value);
 }
 
+static int parse_clear_result(struct parser *parser, struct history_record *record)
+{
+    record->result = HISTORY_CLEAR_SILENT;
+    if (parser->version == 1)
+        return take(parser, '1') ? 0 : refuse_column(parser, "result");
+    record->result = HISTORY_CLEAR_COUNTED;
+    return parse_number(parser, "result", false, &record->value);
+}
+
 static int parse_result(struct parser *parser, struct history_record *record, bool has_key)
 {
     skip_blanks(parser);
     if (take(parser, '?')) {
         record->ret = HISTORY_PENDING;
+        if (record->op == HISTORY_CLEAR)
+            record->result = HISTORY_CLEAR_SILENT;
         if (record->op == HISTORY_POP && has_key)
             return REFUSE(parser, "%s", "a pop that never returned has no key");
         return 0;
@@ -332,9 +346,11 @@ static int parse_result(struct parser *parser, struct history_record *record, bo
     }
     if (record->op == HISTORY_SIZE)
         return parse_number(parser, "result", false, &record->value);
+    if (record->op == HISTORY_CLEAR)
+        return parse_clear_result(parser, record);
     if (take(parser, '1'))
         record->result = 1;
-    else if (record->op == HISTORY_CLEAR || !take(parser, '0'))
+    else if (!take(parser, '0'))
         return refuse_column(parser, "result");
     if (record->op == HISTORY_POP && has_key != (record->result == 1))
         return REFUSE(parser, "%s",
@@ -359,7 +375,8 @@ static int parse_times(struct parser *parser, struct history_record *record)
         status = parse_number(parser, "time of the return", false, &record->ret);
         if (status != 0)
             return status;
-        if (pending)
+        /* a clear may have returned without saying what it removed */
+        if (pending && (record->op != HISTORY_CLEAR || parser->version == 1))
             return REFUSE(parser, "%s", "it has a time of return but no result");
         if (record->ret == HISTORY_PENDING)
             return REFUSE(parser, "%s", "the time of the return is too large");
@@ -395,16 +412,24 @@ static int parse_record(struct parser *parser)
     return status == 0 ? history_add(parser->history, &record) : status;
 }
 
+static int parse_header(struct parser *parser)
+{
+    const size_t length = sizeof HEADER - 1;
+    if ((size_t)(parser->end - parser->at) < length || memcmp(parser->at, HEADER, length) != 0)
+        return REFUSE(parser, "%s",
+                      "not a history: the first line is not \"" HEADER VERSION_TEXT "\"");
+    parser->at += length;
+    int status = parse_number(parser, "version", false, &parser->version);
+    if (status == 0 && (parser->version < 1 || parser->version > VERSION))
+        status = REFUSE(parser, "unknown version %" PRIu64, parser->version);
+    return status == 0 ? parse_line_end(parser) : status;
+}
+
 /* Parses the line at the cursor. */
 static int parse_line(struct parser *parser)
 {
-    if (parser->line == 1) {
-        const size_t length = sizeof HEADER - 1;
-        if ((size_t)(parser->end - parser->at) < length || memcmp(parser->at, HEADER, length) != 0)
-            return REFUSE(parser, "%s", "not a history: the first line is not \"" HEADER "\"");
-        parser->at += length;
-        return parse_line_end(parser);
-    }
+    if (parser->line == 1)
+        return parse_header(parser);
     skip_blanks(parser);
     if (parser->at == parser->end)
         return 0;
@@ -516,6 +541,10 @@ void history_print_operation(const struct history *history, const struct history
         print_set(history, history->set_keys + set->first, set->count, max_keys, file);
     } else if (record->op == HISTORY_SIZE) {
         fprintf(file, "%" PRIu64, record->value);
+    } else if (history_record_counts(record)) {
+        fprintf(file, "%" PRIu64, record->value);
+    } else if (record->op == HISTORY_CLEAR) {
+        fputc('?', file);
     } else {
         fprintf(file, "%d", record->result);
     }
@@ -523,7 +552,7 @@ void history_print_operation(const struct history *history, const struct history
 
 int history_write_text(const struct history *history, FILE *file)
 {
-    fputs(HEADER "\n", file);
+    fputs(HEADER VERSION_TEXT "\n", file);
     if (history->initial_count > 0) {
         fputs("# initial ", file);
         print_set(history, history->initial, history->initial_count, SIZE_MAX, file);

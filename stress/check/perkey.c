@@ -256,7 +256,7 @@ static void at_rest(struct pass *pass, uint32_t number)
     bool right = true;
     if (record->op == HISTORY_SNAPSHOT || record->op == HISTORY_DRAIN)
         right = matches(checker, keys, record->value, present);
-    else if (record->op == HISTORY_SIZE)
+    else if (record->op == HISTORY_SIZE || history_record_counts(record))
         right = record->value == present;
     else if (record->op == HISTORY_IS_EMPTY)
         right = (record->result == 1) == (present == 0);

@@ -15,7 +15,8 @@
  *    as it must, and which ones is a choice. A clear lets each key that has an open usable
  *    operation absorb one before it, or not, which is a choice as well: two successful adds
  *    around a clear need it. To absorb an add and a remove is the same as to use both right
- *    after the clear. A drain must find what it answered, so it has no choice.
+ *    after the clear. A clear that counts the keys it removed is the same, but what its keys
+ *    absorb must add up. A drain must find what it answered, so it has no choice.
  *  - Depth first, with a trail to undo and a memo of what failed.
  * Operations that never returned need not take effect. A pending clear or drain is one more
  * alternative for ever; a pending pop is a remove that fits every key, used where no other fits.
@@ -156,6 +157,19 @@ static void begin_clear(struct checker_wholeset *search, uint32_t whole, uint32_
     search->machine.candidate_end = (uint32_t)search->candidate_count;
 }
 
+/* Chooses among all keys whose state can still change, by an operation that never returned as well:
+ * each changes what the clear counts. */
+static void begin_count(struct checker_wholeset *search, uint32_t whole, uint32_t hand)
+{
+    size_t start = search->candidate_count;
+    collect(search, whole, false, hand);
+    collect(search, whole, true, hand);
+    search->machine.mode = MODE_COUNT;
+    search->machine.whole = whole;
+    search->machine.candidate = (uint32_t)start;
+    search->machine.candidate_end = (uint32_t)search->candidate_count;
+}
+
 /* Begins to let an open whole-set operation take effect now, while the return of an operation on
  * the key `hand` (NONE: on the whole set) waits. False: it cannot. */
 static bool begin(struct checker_wholeset *search, uint32_t whole, uint32_t hand, uint64_t now)
@@ -174,6 +188,9 @@ static bool begin(struct checker_wholeset *search, uint32_t whole, uint32_t hand
         return true;
     case WHOLE_CLEAR:
         begin_clear(search, whole, hand);
+        return true;
+    case WHOLE_COUNT:
+        begin_count(search, whole, hand);
         return true;
     case WHOLE_SIZE:
     case WHOLE_NOT_EMPTY:
@@ -289,7 +306,9 @@ static bool backtrack(struct checker_wholeset *search)
         search->choice_count--;
         if (choice->machine.mode == MODE_CLEAR && next)
             checker__absorb(search, search->candidates[search->machine.candidate - 1], now);
-        return true;
+        if (choice->machine.mode != MODE_COUNT || !next ||
+            checker__toggle(search, search->candidates[search->machine.candidate - 1], now))
+            return true;
     }
     return false;
 }
@@ -383,6 +402,43 @@ static bool clear_step(struct checker_wholeset *search)
     return true;
 }
 
+/* Can the keys not decided yet bring their number to what the clear removed? */
+static bool can_count(const struct checker_wholeset *search)
+{
+    const struct machine *machine = &search->machine;
+    uint64_t wanted = record_of(search, machine->whole)->value, have = search->present_count;
+    uint64_t more = 0, fewer = 0;
+    for (uint32_t i = machine->candidate; i < machine->candidate_end; i++) {
+        if (search->keys[search->candidates[i]].present)
+            fewer++;
+        else
+            more++;
+    }
+    return wanted > have ? wanted - have <= more : have - wanted <= fewer;
+}
+
+static bool count_step(struct checker_wholeset *search)
+{
+    struct machine *machine = &search->machine;
+    uint32_t hand;
+    uint64_t now;
+    waiting_op(search, &hand, &now);
+    if (!can_count(search))
+        return false;
+    if (machine->candidate == machine->candidate_end) {
+        machine->mode = MODE_EVENT;
+        checker__make_empty(search, machine->whole, now);
+        return true;
+    }
+    uint32_t number = search->candidates[machine->candidate++];
+    /* Likelier first: what brings the number nearer. */
+    uint64_t wanted = record_of(search, machine->whole)->value;
+    bool first = search->keys[number].present ? wanted < search->present_count
+                                              : wanted > search->present_count;
+    push_choice(search, !first);
+    return !first || checker__toggle(search, number, now);
+}
+
 static bool size_step(struct checker_wholeset *search)
 {
     struct machine *machine = &search->machine;
@@ -404,8 +460,10 @@ static bool size_step(struct checker_wholeset *search)
 
 static int search_all(struct checker_wholeset *search)
 {
-    static bool (*const step[])(struct checker_wholeset *) = {
-        [MODE_EVENT] = event_step, [MODE_CLEAR] = clear_step, [MODE_SIZE] = size_step};
+    static bool (*const step[])(struct checker_wholeset *) = {[MODE_EVENT] = event_step,
+                                                              [MODE_CLEAR] = clear_step,
+                                                              [MODE_COUNT] = count_step,
+                                                              [MODE_SIZE] = size_step};
     while (search->machine.mode != MODE_EVENT || search->machine.event < search->event_count) {
         bool possible = step[search->machine.mode](search);
         if (!possible) {
@@ -457,7 +515,7 @@ static enum whole_kind kind_of(const struct history_record *record)
     case HISTORY_DRAIN:
         return record->ret == HISTORY_PENDING ? WHOLE_CLEAR : WHOLE_DRAIN;
     case HISTORY_CLEAR:
-        return WHOLE_CLEAR;
+        return history_record_counts(record) ? WHOLE_COUNT : WHOLE_CLEAR;
     case HISTORY_IS_EMPTY:
         return record->result == 1 ? WHOLE_SIZE : WHOLE_NOT_EMPTY;
     case HISTORY_POP:

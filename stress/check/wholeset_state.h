@@ -12,6 +12,7 @@ enum whole_kind {
     WHOLE_SIZE,
     WHOLE_NOT_EMPTY,
     WHOLE_CLEAR,
+    WHOLE_COUNT, /* a clear that says how many keys it removed */
     WHOLE_DRAIN,
     WHOLE_POP
 };
@@ -45,6 +46,7 @@ struct undo {
 enum mode {
     MODE_EVENT, /* the next event is to be looked at */
     MODE_CLEAR, /* deciding which keys absorb an operation before `whole` */
+    MODE_COUNT, /* the same, for a clear that must find so many keys */
     MODE_SIZE   /* deciding which keys are toggled for `whole` */
 };
 
@@ -59,8 +61,8 @@ struct choice {
     struct machine machine;
     uint64_t hash[2];
     size_t trail_count, candidate_count;
-    uint32_t next; /* MODE_EVENT: the next whole-set operation to try. MODE_CLEAR: is the other
-                      branch to absorb? */
+    uint32_t next; /* MODE_EVENT: the next whole-set operation to try. MODE_CLEAR, MODE_COUNT: does
+                      the key at hand use an operation in the other branch? */
 };
 
 struct memo_slot {

@@ -238,10 +238,15 @@ static void derive_states(struct finder *finder)
     }
 }
 
-/* Appends a record to the trial, with an answered set cut down to the kept keys. */
+/* Appends a record to the trial, with an answered set cut down to the kept keys. A clear of some of
+ * the keys is a clear, but what it counted says nothing about them. */
 static int add_to_trial(struct finder *finder, const struct history_record *record)
 {
     struct history_record copy = *record;
+    if (history_record_counts(record) && finder->kept_count < finder->key_count) {
+        copy.result = HISTORY_CLEAR_SILENT;
+        copy.value = 0;
+    }
     if ((record->op == HISTORY_SNAPSHOT || record->op == HISTORY_DRAIN) &&
         record->ret != HISTORY_PENDING) {
         const struct history_set *set = &finder->source->sets[record->value];

@@ -12,6 +12,7 @@
 #include "explore/grace.h"
 #include "explore/random.h"
 #include "explore/seam.h"
+#include "lfset/cancel.h"
 #include "lfset/u64.h"
 #include "reclaim/hp.h"
 #include "reclaim/rcu.h"
@@ -40,12 +41,16 @@ static int32_t estimate[SCHED_CONTEXTS];
 static struct history history;
 static struct checker *checker;
 static struct history_record records[LOG_MAX];
-static bool dropped[LOG_MAX]; // it failed for lack of memory and had no effect
+static bool dropped[LOG_MAX]; // it failed for lack of memory, or was cancelled, and had no effect
 static size_t record_count;
 static uint32_t virtual_thread;
 static char labels[SCHED_THREADS][PLAN_OPS][32];
-static uint64_t last_seed;      // also chooses who stops and which allocations fail
-static unsigned stopped_thread; // of the last run; SCHED_CONTEXTS: none
+static uint64_t last_seed;             // also chooses who stops and which allocations fail
+static unsigned stopped_thread;        // of the last run; SCHED_CONTEXTS: none
+static struct lfset_cancel *everybody; // what PLAN_CANCEL cancels; the parent of:
+static struct lfset_cancel *tokens[SCHED_THREADS]; // each sleeper's
+static const struct plan_op
+    *waits_for[SCHED_THREADS]; // what the thread waits for; NULL: it does not
 
 int execute_open(void)
 {
@@ -237,6 +242,75 @@ static int64_t do_stats(void)
     return result < 0 ? result : lfset_u64_size_estimate(set) < 0 ? -EIO : 0;
 }
 
+static struct lfset_cancel *new_token(const struct lfset_cancel *parent)
+{
+    struct lfset_cancel *token = NULL;
+    if (lfset_cancel_create(&token, parent, LFSET_NO_DEADLINE) != 0) {
+        sched_fail("no memory for a token");
+    }
+    return token;
+}
+
+static int call_wait(const struct plan_op *op, const struct lfset_cancel *cancel)
+{
+    return op->kind == PLAN_WAIT_EMPTY     ? lfset_u64_wait_empty(set, cancel)
+           : op->kind == PLAN_WAIT_PRESENT ? lfset_u64_wait_present(set, keys[op->key], cancel)
+                                           : lfset_u64_wait_absent(set, keys[op->key], cancel);
+}
+
+/* A wait that ended saw at one instant what contains or is_empty would have seen. */
+static int do_wait(unsigned thread, const struct plan_op *op)
+{
+    bool empty = op->kind == PLAN_WAIT_EMPTY;
+    size_t record =
+        log_begin(thread, empty ? HISTORY_IS_EMPTY : HISTORY_CONTAINS, empty ? 0 : keys[op->key]);
+    tokens[thread] = new_token(everybody);
+    waits_for[thread] = op;
+    int result = call_wait(op, tokens[thread]);
+    uint64_t ret = sched_clock();
+    waits_for[thread] = NULL;
+    if (result == -ECANCELED && lfset_cancel_check(tokens[thread]) == -ECANCELED) {
+        dropped[record] = true;
+        records[record].ret = ret;
+    } else {
+        log_end(record, ret, result < 0 ? result : op->kind != PLAN_WAIT_ABSENT);
+    }
+    lfset_cancel_destroy(tokens[thread]);
+    return result;
+}
+
+static bool holds_now(const struct plan_op *op)
+{
+    return op->kind == PLAN_WAIT_EMPTY
+               ? lfset_u64_is_empty(set) == 1
+               : lfset_u64_contains(set, keys[op->key]) == (op->kind == PLAN_WAIT_PRESENT);
+}
+
+/* All others are done. Nobody may be asleep whose wait has an end; the others are cancelled, one by one,
+ * and do what is left to them. */
+static void judge_sleepers(void)
+{
+    unsigned sleeper = SCHED_THREADS;
+    for (unsigned t = plan->threads; t-- > 0;) {
+        if (!sched_sleeps(t)) {
+            continue;
+        }
+        if (holds_now(waits_for[t])) {
+            sched_fail("%s sleeps for ever in %s, which holds", sched_thread_name(t),
+                       sched_doing(t));
+        }
+        if (lfset_cancel_check(tokens[t]) != 0) {
+            sched_fail("%s sleeps for ever in %s, which is cancelled", sched_thread_name(t),
+                       sched_doing(t));
+        }
+        sleeper = t;
+    }
+    (void)lfset_cancel_now(tokens[sleeper]);
+    if (sched_sleeps(sleeper)) {
+        sched_fail("%s is cancelled and sleeps on", sched_thread_name(sleeper));
+    }
+}
+
 static void do_op(unsigned thread, const struct plan_op *op, struct late *late,
                   unsigned *late_count)
 {
@@ -327,6 +401,14 @@ static void do_op(unsigned thread, const struct plan_op *op, struct late *late,
         if (lfset_barrier() != 0) {
             sched_fail("barrier failed");
         }
+        break;
+    case PLAN_WAIT_PRESENT:
+    case PLAN_WAIT_ABSENT:
+    case PLAN_WAIT_EMPTY:
+        result = do_wait(thread, op);
+        break;
+    case PLAN_CANCEL:
+        result = lfset_cancel_now(everybody);
         break;
     case PLAN_OP_KINDS:
         break;
@@ -594,6 +676,7 @@ static void add_coverage(const struct execute_coverage *before)
     sum->failed_allocations += arena_failures();
     sum->stopped_threads += stopped_thread != SCHED_CONTEXTS;
     sum->preemptions += sched_result.preemptions;
+    sum->sleeps += sched_result.sleeps;
 }
 
 static void run_and_judge(void *arg)
@@ -603,7 +686,9 @@ static void run_and_judge(void *arg)
         sched_fail("the set holds a key twice before the threads start");
     }
     struct execute_coverage before = so_far();
+    everybody = new_token(NULL);
     sched_run(options);
+    lfset_cancel_destroy(everybody);
     stopped_thread = SCHED_CONTEXTS;
     for (unsigned i = 0; i < plan->threads; i++) {
         if (sched_result.stopped[i]) {
@@ -645,6 +730,7 @@ static bool run(struct sched_options *options)
     arena_inject(plan->enomem, random_start(options->seed, 4));
     options->threads = plan->threads;
     options->body = body;
+    options->idle = judge_sleepers;
     options->stopped = -1;
     memcpy(options->estimate, estimate, sizeof estimate);
     int32_t total = 0;

@@ -20,7 +20,7 @@ struct execute_record {
 /** What the explored parts of all runs did; the power of a hunt. */
 struct execute_coverage {
     uint64_t grows, purges, shrinks, rehashes, snapshots, clears; /**< successions finished */
-    uint64_t preemptions, failed_allocations, stopped_threads, freed_blocks;
+    uint64_t preemptions, failed_allocations, stopped_threads, freed_blocks, sleeps;
 };
 extern struct execute_coverage execute_coverage;
 

@@ -244,6 +244,7 @@ static void print_coverage(uint64_t runs)
         {"blocks freed", c->freed_blocks},
         {"allocations failed", c->failed_allocations},
         {"threads stopped", c->stopped_threads},
+        {"sleeps", c->sleeps},
     };
     printf("per 1000 schedules:");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

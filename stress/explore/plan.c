@@ -6,12 +6,12 @@
 #include "explore/random.h"
 
 static const char *const op_names[PLAN_OP_KINDS] = {
-    "add",         "remove",        "contains", "pop",    "snapshot", "drain",
-    "clear",       "size",          "is_empty", "each",   "reserve",  "add_many",
-    "remove_many", "contains_many", "stats",    "detach", "barrier"};
+    "add",   "remove",   "contains", "pop",          "snapshot",    "drain",       "clear",
+    "size",  "is_empty", "each",     "reserve",      "add_many",    "remove_many", "contains_many",
+    "stats", "detach",   "barrier",  "wait_present", "wait_absent", "wait_empty",  "cancel"};
 
 /** What the set is like before the threads start: see the functions of these names. */
-enum shape { TINY, OVERFULL, CHAIN, COUNTED, REHASH };
+enum shape { TINY, OVERFULL, CHAIN, COUNTED, REHASH, EITHER };
 
 struct scenario {
     const char *name, *about;
@@ -49,6 +49,11 @@ static const struct scenario scenarios[] = {
     {"threads", "detach and barrier between operations", OVERFULL,
      .weight = {KEYS, [PLAN_SNAPSHOT] = 3, [PLAN_CLEAR] = 2, [PLAN_DETACH] = 4,
                 [PLAN_BARRIER] = 2}},
+    {"wait", "sleepers, and what wakes them", EITHER,
+     .weight = {[PLAN_ADD] = 6, [PLAN_REMOVE] = 5, [PLAN_POP] = 2, [PLAN_DRAIN] = 1,
+                [PLAN_CLEAR] = 2, [PLAN_SIZE] = 1, [PLAN_ADD_MANY] = 1, [PLAN_REMOVE_MANY] = 1,
+                [PLAN_WAIT_PRESENT] = 5, [PLAN_WAIT_ABSENT] = 5, [PLAN_WAIT_EMPTY] = 3,
+                [PLAN_CANCEL] = 1}},
     {"mix", "everything", OVERFULL, .weight = {KEYS, WHOLE, MANY}},
     {"enomem", "as mix, and allocations fail", OVERFULL, .enomem = true,
      .weight = {KEYS, WHOLE, MANY}},
@@ -255,13 +260,19 @@ void plan_make(struct plan *plan, const char *name, int domain, unsigned threads
     case REHASH:
         shape_rehash(plan, &random);
         break;
+    case EITHER:
+        plan->keys = 1 + random_below(&random, 2);
+        (random_below(&random, 2) ? shape_tiny : shape_overfull)(plan, &random);
+        break;
     }
     unsigned longest = ops ? ops : 1 + random_below(&random, plan->threads > 2 ? 3 : 5);
     bool barrier = false;
     for (unsigned t = 0; t < plan->threads; t++) {
         plan->ops[t] = ops ? ops : 1 + random_below(&random, longest);
         plan->attached[t] = random_below(&random, 4) > 0;
-        plan->section[t] = scenario->weight[PLAN_DETACH] == 0 && random_below(&random, 5) == 0;
+        plan->section[t] = scenario->weight[PLAN_DETACH] == 0 &&
+                           scenario->weight[PLAN_WAIT_PRESENT] == 0 &&
+                           random_below(&random, 5) == 0;
         bool barrier_here = false;
         for (unsigned i = 0; i < plan->ops[t]; i++) {
             struct plan_op op = draw_op(scenario, plan->keys, &random);
@@ -276,7 +287,11 @@ void plan_make(struct plan *plan, const char *name, int domain, unsigned threads
     }
     plan->warms = random_below(&random, 2) ? random_below(&random, 4) : 0;
     for (unsigned i = 0; i < plan->warms; i++) {
-        plan->warm[i] = draw_op(scenario, plan->keys, &random);
+        struct plan_op op = draw_op(scenario, plan->keys, &random);
+        if (op.kind >= PLAN_WAIT_PRESENT) { // nobody would wake it, and nobody sleeps
+            op.kind = PLAN_CONTAINS;
+        }
+        plan->warm[i] = op;
     }
     plan->late = random_below(&random, 2);
     plan->scan = random_below(&random, 4) > 0;
@@ -289,7 +304,8 @@ void plan_make(struct plan *plan, const char *name, int domain, unsigned threads
 void plan_print_op(const struct plan_op *op, FILE *file)
 {
     fputs(op_names[op->kind], file);
-    if (op->kind <= PLAN_CONTAINS) {
+    if (op->kind <= PLAN_CONTAINS || op->kind == PLAN_WAIT_PRESENT ||
+        op->kind == PLAN_WAIT_ABSENT) {
         fprintf(file, " k%u", op->key);
     } else if (op->kind >= PLAN_ADD_MANY && op->kind <= PLAN_CONTAINS_MANY) {
         fprintf(file, " k%u+%u", op->key, op->count);

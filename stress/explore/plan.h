@@ -33,6 +33,10 @@ enum plan_op_kind {
     PLAN_STATS,
     PLAN_DETACH,
     PLAN_BARRIER,
+    PLAN_WAIT_PRESENT,
+    PLAN_WAIT_ABSENT,
+    PLAN_WAIT_EMPTY,
+    PLAN_CANCEL, /**< all waits from then on */
     PLAN_OP_KINDS
 };
 

@@ -3,6 +3,7 @@
 #include "explore/schedule.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -11,7 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "explore/arena.h"
 #include "explore/grace.h"
@@ -32,6 +35,7 @@ struct context {
     struct lfset__thread *self; // the library's thread-local pointer while this one does not run
     const char *doing;
     char *stack;
+    const _Atomic(uint32_t) *sleeps_at; // the futex; NULL: it does not sleep
     int32_t steps, estimate;
     int32_t priority; // pct
     bool inject;
@@ -189,6 +193,64 @@ int sched_yield(void)
 int nanosleep(const struct timespec *time, struct timespec *left)
 {
     (void)time, (void)left;
+    return 0;
+}
+
+static void futex_wake(const _Atomic(uint32_t) *word)
+{
+    for (unsigned i = 0; i < SCHED_MAIN; i++) {
+        if (contexts[i].sleeps_at == word) {
+            contexts[i].sleeps_at = NULL;
+            runnable |= 1u << i;
+        }
+    }
+    until = 0; // at the next access the strategy sees them
+}
+
+static void reschedule(void);
+
+/* No time passes here, so no deadline does. */
+static void futex_wait(const _Atomic(uint32_t) *word, uint32_t expected)
+{
+    if (atomic_load_explicit(word, memory_order_relaxed) != expected) {
+        return;
+    }
+    if (current == SCHED_MAIN) {
+        sched_fail("it would sleep for ever, though no other thread runs");
+    }
+    sched_note("sleeps");
+    sched_result.sleeps++;
+    contexts[current].sleeps_at = word;
+    runnable &= ~(1u << current);
+    reschedule();
+    sched_note("wakes");
+}
+
+bool sched_sleeps(unsigned thread)
+{
+    return contexts[thread].sleeps_at != NULL;
+}
+
+/* The library's futex(2). The kernel compares and puts to sleep in one step, and so does this: a thread
+ * is left only where the hook is called. Other calls fail, as membarrier(2) may. */
+long syscall(long number, ...)
+{
+    if (number != SYS_futex) {
+        errno = ENOSYS;
+        return -1;
+    }
+    va_list args;
+    va_start(args, number);
+    const _Atomic(uint32_t) *word = va_arg(args, const _Atomic(uint32_t) *);
+    int operation = va_arg(args, int) & FUTEX_CMD_MASK;
+    uint32_t value = va_arg(args, uint32_t);
+    va_end(args);
+    lfset__hook(LFSET__HOOK_LOAD, word);
+    if (operation == FUTEX_WAKE) {
+        futex_wake(word);
+    } else {
+        futex_wait(word, value);
+    }
     return 0;
 }
 
@@ -480,13 +542,14 @@ void sched_reset(void)
     sched_result.failed = false;
     sched_result.message[0] = 0;
     sched_result.steps = 0;
-    sched_result.preemptions = 0;
+    sched_result.preemptions = sched_result.sleeps = 0;
     sched_result.segment_count = sched_result.event_count = 0;
     for (unsigned i = 0; i < SCHED_CONTEXTS; i++) {
         contexts[i].steps = 0;
         contexts[i].doing = NULL;
         contexts[i].inject = false;
         contexts[i].self = NULL;
+        contexts[i].sleeps_at = NULL;
         sched_result.stopped[i] = false;
     }
     current = SCHED_MAIN;
@@ -513,11 +576,19 @@ void sched_run(const struct sched_options *given)
         }
     }
     start_strategy();
-    unsigned first = pick_capped();
-    lfset__hook = sched_tracing ? hook_traced : hook;
-    go_to(first);
-    lfset__hook = hook_main;
-    // back: all is done, or something failed
+    // back: all is done, or sleeps, or something failed
+    while (runnable && !sched_result.failed) {
+        unsigned next = pick_capped();
+        lfset__hook = sched_tracing ? hook_traced : hook;
+        go_to(next);
+        lfset__hook = hook_main;
+        for (unsigned i = 0; i < SCHED_MAIN && !sched_result.failed; i++) {
+            if (contexts[i].sleeps_at) {
+                options.idle();
+                break;
+            }
+        }
+    }
     sched_result.steps = steps;
     for (unsigned i = 0; i < SCHED_CONTEXTS; i++) {
         sched_result.thread_steps[i] = contexts[i].steps;

@@ -52,6 +52,8 @@ struct sched_options {
     uint64_t seed;
     unsigned threads;
     void (*body)(unsigned thread); /**< what each logical thread does */
+    /** All that are left sleep at a futex: tells whether they may, and wakes some. Called in main. */
+    void (*idle)(void);
     int32_t estimate[SCHED_CONTEXTS];
     int stopped;        /**< a thread that stops for ever, or -1 */
     int32_t stopped_at; /**< ... before its so manieth access */
@@ -75,7 +77,7 @@ struct sched_event {
 struct sched_result {
     bool failed;
     char message[512];
-    uint32_t preemptions;
+    uint32_t preemptions, sleeps;
     int32_t steps, thread_steps[SCHED_CONTEXTS];
     bool stopped[SCHED_CONTEXTS];
     struct sched_segment *segments;
@@ -117,6 +119,8 @@ void sched_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void sched_fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 /** A callback is ready. */
 void sched_wake_reclaimer(void);
+/** Does the thread sleep at a futex? */
+bool sched_sleeps(unsigned thread);
 
 const char *sched_strategy_name(enum sched_strategy strategy);
 const char *sched_thread_name(unsigned thread);

@@ -79,7 +79,8 @@ static bool sequential(const struct history *history, const struct history_recor
                                        history->sets[record->value].count) == state;
     case HISTORY_CLEAR:
         *after = 0;
-        return true;
+        return !history_record_counts(record) ||
+               record->value == (uint64_t)__builtin_popcount(state);
     case HISTORY_SIZE:
         return pending || record->value == (uint64_t)__builtin_popcount(state);
     case HISTORY_IS_EMPTY:
@@ -339,7 +340,8 @@ static void answer(struct history *history, struct history_record *record, bool 
         cr_assert_eq(history_add_set(history, present, count, &record->value), 0);
         break;
     default:
-        record->result = 1;
+        record->result = below(random, 4) ? HISTORY_CLEAR_COUNTED : HISTORY_CLEAR_SILENT;
+        record->value = record->result == HISTORY_CLEAR_COUNTED ? count : 0;
     }
     if (record->op == HISTORY_CLEAR || record->op == HISTORY_DRAIN)
         memset(state, 0, key_count * sizeof *state);
@@ -367,6 +369,7 @@ static void spoil(struct history *history, struct random *random, unsigned key_c
         record->value = record->result ? below(random, key_count) : 0;
         break;
     case HISTORY_CLEAR:
+        record->value = record->result == HISTORY_CLEAR_COUNTED ? below(random, key_count + 1) : 0;
         break;
     default:
         record->result ^= 1;
@@ -501,7 +504,7 @@ static void must_be(const char *lines, enum checker_verdict expected)
     char text[2048];
     struct history history;
     struct checker *checker = checker_create();
-    snprintf(text, sizeof text, "# lfset-history 1\n%s", lines);
+    snprintf(text, sizeof text, "# lfset-history 2\n%s", lines);
     read_text(&history, text);
     enum checker_verdict found = verdict_of(checker, &history);
     cr_expect_eq(found, expected, "%s instead of %s:\n%s", checker_verdict_name(found),
@@ -513,11 +516,44 @@ static void must_be(const char *lines, enum checker_verdict expected)
 Test(checker, two_adds_around_a_clear_need_no_remove)
 {
     must_be("0 clear - 1 0 5\n1 add 7 1 0 10\n2 add 7 1 0 10\n", CHECKER_LINEARIZABLE);
-    must_be("0 clear - 1 0 5\n1 add 7 1 6 10\n2 add 7 1 6 10\n", CHECKER_VIOLATION);
-    must_be("0 add 7 1 0 1\n1 clear - 1 0 5\n0 add 7 1 2 3\n", CHECKER_LINEARIZABLE);
-    must_be("0 add 7 1 0 1\n1 clear - 1 0 5\n0 add 7 1 2 3\n0 add 7 1 3 4\n", CHECKER_VIOLATION);
+    must_be("0 clear - 0 0 5\n1 add 7 1 0 10\n2 add 7 1 0 10\n", CHECKER_VIOLATION);
+    must_be("0 clear - ? 0 5\n1 add 7 1 0 10\n2 add 7 1 0 10\n", CHECKER_LINEARIZABLE);
+    must_be("0 clear - ? 0 5\n1 add 7 1 6 10\n2 add 7 1 6 10\n", CHECKER_VIOLATION);
+    must_be("0 add 7 1 0 1\n1 clear - ? 0 5\n0 add 7 1 2 3\n", CHECKER_LINEARIZABLE);
+    must_be("0 add 7 1 0 1\n1 clear - ? 0 5\n0 add 7 1 2 3\n0 add 7 1 3 4\n", CHECKER_VIOLATION);
     /* the waiting read is satisfied by an add that the clear swallows */
-    must_be("0 clear - 1 0 5\n1 add 7 1 0 5\n2 contains 7 1 0 5\n3 contains 7 0 6 7\n",
+    must_be("0 clear - ? 0 5\n1 add 7 1 0 5\n2 contains 7 1 0 5\n3 contains 7 0 6 7\n",
+            CHECKER_LINEARIZABLE);
+}
+
+Test(checker, a_clear_that_counts_must_count_right)
+{
+    must_be("# initial {1,2}\n0 clear - 2 0 1\n0 clear - 0 2 3\n", CHECKER_LINEARIZABLE);
+    must_be("# initial {1,2}\n0 clear - 1 0 1\n", CHECKER_VIOLATION);
+    must_be("# initial {1,2}\n0 clear - 3 0 1\n", CHECKER_VIOLATION);
+    must_be("# initial {1,2}\n0 clear - 0 0 1\n", CHECKER_VIOLATION);
+    must_be("# initial {1,2}\n0 clear - ? 0 1\n", CHECKER_LINEARIZABLE);
+    must_be("# initial {1,2}\n0 clear - ? 0 -\n", CHECKER_LINEARIZABLE);
+    must_be("# initial {1,2}\n0 clear - ? 0 1\n0 contains 1 1 2 3\n", CHECKER_VIOLATION);
+    /* in flight: the add may have been before or after, but not both */
+    must_be("# initial {1}\n0 clear - 1 0 5\n1 add 2 1 0 5\n0 size - 1 6 7\n",
+            CHECKER_LINEARIZABLE);
+    must_be("# initial {1}\n0 clear - 2 0 5\n1 add 2 1 0 5\n0 size - 0 6 7\n",
+            CHECKER_LINEARIZABLE);
+    must_be("# initial {1}\n0 clear - 2 0 5\n1 add 2 1 0 5\n0 size - 1 6 7\n", CHECKER_VIOLATION);
+    must_be("# initial {1}\n0 clear - 1 0 5\n1 add 2 1 0 5\n0 size - 0 6 7\n", CHECKER_VIOLATION);
+    must_be("# initial {1}\n0 clear - 3 0 5\n1 add 2 1 0 5\n", CHECKER_VIOLATION);
+    must_be("# initial {1}\n0 clear - 0 0 5\n1 remove 1 1 0 5\n", CHECKER_LINEARIZABLE);
+    must_be("# initial {1}\n0 clear - 0 0 5\n1 remove 1 1 6 7\n", CHECKER_VIOLATION);
+    /* one key went and another came */
+    must_be("# initial {1}\n0 clear - 1 0 5\n1 remove 1 1 0 5\n2 add 2 1 0 5\n0 size - 0 6 7\n",
+            CHECKER_LINEARIZABLE);
+    /* what never returned counts when it is needed */
+    must_be("0 add 1 ? 0 -\n1 clear - 1 2 3\n1 clear - 0 4 5\n", CHECKER_LINEARIZABLE);
+    must_be("0 add 1 ? 0 -\n1 clear - 1 2 3\n1 clear - 1 4 5\n", CHECKER_VIOLATION);
+    must_be("# initial {1,2}\n0 pop - ? 0 -\n1 clear - 1 2 3\n", CHECKER_LINEARIZABLE);
+    must_be("# initial {1,2}\n0 pop - ? 0 -\n1 clear - 0 2 3\n", CHECKER_VIOLATION);
+    must_be("# initial {1,2}\n0 pop - ? 0 -\n2 pop - ? 0 -\n1 clear - 0 2 3\n",
             CHECKER_LINEARIZABLE);
 }
 
@@ -829,7 +865,8 @@ static int read_bytes(struct history *history, const char *bytes, size_t size,
     return status;
 }
 
-#define HEADER "# lfset-history 1\n"
+#define HEADER "# lfset-history 2\n"
+#define HEADER_1 "# lfset-history 1\n"
 
 Test(history, malformed_text_is_refused_with_line_and_reason)
 {
@@ -838,8 +875,10 @@ Test(history, malformed_text_is_refused_with_line_and_reason)
     } cases[] = {
         {"\n", "FILE:1: not a history"},
         {"0 add 1 1 0 1\n", "FILE:1: not a history"},
-        {"# lfset-history 2\n", "FILE:1: not a history"},
-        {"# lfset-history 11\n", "FILE:1: unexpected \"1\""},
+        {"# lfset-history 3\n", "FILE:1: unknown version 3"},
+        {"# lfset-history 0\n", "FILE:1: unknown version 0"},
+        {"# lfset-history 1a\n", "FILE:1: bad version \"1a\""},
+        {"# lfset-history \n", "FILE:1: the line ends before the version"},
         {HEADER "0 add 1 1 0 1", "FILE:2: the last line is cut off"},
         {HEADER "0 add 1 1 0 1\n0 add 2 1 10 1", "FILE:3: the last line is cut off"},
         {HEADER "\n\n0\n", "FILE:4: the line ends before the operation"},
@@ -861,7 +900,13 @@ Test(history, malformed_text_is_refused_with_line_and_reason)
         {HEADER "0 add - 1 5 6\n", "FILE:2: add needs a key"},
         {HEADER "0 size 1 1 5 6\n", "FILE:2: size takes no key"},
         {HEADER "0 add 1 2 5 6\n", "FILE:2: bad result \"2\""},
-        {HEADER "0 clear - 0 5 6\n", "FILE:2: bad result \"0\""},
+        {HEADER "0 clear - x 5 6\n", "FILE:2: bad result \"x\""},
+        {HEADER "0 clear - - 5 6\n", "FILE:2: bad result \"-\""},
+        {HEADER "0 clear - 2 5 -\n", "FILE:2: it has a result but no time of return"},
+        {HEADER "0 clear - ? 5 18446744073709551615\n", "the time of the return is too large"},
+        {HEADER_1 "0 clear - 0 5 6\n", "FILE:2: bad result \"0\""},
+        {HEADER_1 "0 clear - 2 5 6\n", "FILE:2: bad result \"2\""},
+        {HEADER_1 "0 clear - ? 5 6\n", "FILE:2: it has a time of return but no result"},
         {HEADER "0 size - x 5 6\n", "FILE:2: bad result \"x\""},
         {HEADER "0 add 1 1 6 5\n", "FILE:2: the return (5) is earlier than the call (6)"},
         {HEADER "0 add 1 1 5 -\n", "FILE:2: it has a result but no time of return"},
@@ -945,7 +990,9 @@ static const char every_kind[] = HEADER "# initial {1,2,18446744073709551615}\n"
                                         "3 size - 2 270 280\n"
                                         "3 is_empty - 0 281 282\n"
                                         "3 drain - {} 290 299\n"
-                                        "3 clear - 1 300 320\n"
+                                        "3 clear - 4 300 320\n"
+                                        "3 clear - ? 321 322\n"
+                                        "7 clear - ? 323 -\n"
                                         "3 pop 20 1 330 340\n"
                                         "3 pop - 0 341 342\n"
                                         "3 pop - ? 343 -\n"
@@ -1018,6 +1065,19 @@ Test(history, a_cut_or_corrupt_binary_file_is_refused)
     history_free(&again);
 }
 
+/* Writes the older version into the header, and the checksum that goes with it. */
+static void make_version_1(char *bytes, size_t size)
+{
+    uint64_t sum = UINT64_C(0xcbf29ce484222325), word;
+    bytes[8] = 1;
+    for (size_t at = 0; at < size - 8; at += 8) {
+        memcpy(&word, bytes + at, 8); /* little-endian, as the machines that run the tests are */
+        sum = (sum ^ word) * UINT64_C(0x100000001b3);
+        sum ^= sum >> 29;
+    }
+    memcpy(bytes + size - 8, &sum, 8);
+}
+
 Test(history, a_binary_file_that_makes_no_sense_is_refused)
 {
     static const struct {
@@ -1029,7 +1089,8 @@ Test(history, a_binary_file_that_makes_no_sense_is_refused)
         {{{.invoke = 2, .ret = 1}}, 1, "FILE: byte 72: record 0: the return is earlier"},
         {{{.invoke = UINT64_MAX, .ret = UINT64_MAX}}, 1, "record 0: the time of the call"},
         {{{.result = 2}}, 1, "record 0: the result is neither 0 nor 1"},
-        {{{.op = HISTORY_CLEAR}}, 1, "record 0: the result of clear is not 1"},
+        {{{.op = HISTORY_CLEAR}}, 1, "record 0: the result of clear is neither 1 nor 2"},
+        {{{.op = HISTORY_CLEAR, .result = 3}}, 1, "the result of clear is neither 1 nor 2"},
         {{{.op = HISTORY_DRAIN}}, 1, "record 0: the answered set does not exist"},
         {{{.ret = 9}, {.invoke = 8, .ret = 10}},
          2,
@@ -1050,6 +1111,36 @@ Test(history, a_binary_file_that_makes_no_sense_is_refused)
                   error.text, cases[i].message);
         free(bytes);
     }
+    history_free(&history);
+    history_free(&again);
+}
+
+Test(history, version_1_is_still_read)
+{
+    static const char old[] = HEADER_1 "0 clear - 1 5 6\n0 clear - ? 7 -\n";
+    struct history history, again;
+    struct history_error error;
+    size_t size;
+    history_init(&again);
+    read_text(&history, old);
+    cr_assert_eq(history.count, 2);
+    cr_expect_eq(history.records[0].result, HISTORY_CLEAR_SILENT);
+    cr_expect_eq(history.records[1].ret, HISTORY_PENDING);
+    char *text = text_of(&history);
+    cr_expect(strstr(text, "0 clear - ? 5 6\n0 clear - ? 7 -\n") != NULL, "%s", text);
+    free(text);
+    char *bytes = binary_of(&history, &size);
+    make_version_1(bytes, size);
+    cr_assert_eq(read_bytes(&again, bytes, size, &error), 0, "%s", error.text);
+    cr_expect_eq(again.records[0].result, HISTORY_CLEAR_SILENT);
+    free(bytes);
+    history.records[0].result = HISTORY_CLEAR_COUNTED;
+    bytes = binary_of(&history, &size);
+    make_version_1(bytes, size);
+    cr_expect_eq(read_bytes(&again, bytes, size, &error), -22);
+    cr_expect(strstr(error.text, "record 0: a clear counts keys in version 1") != NULL, "%s",
+              error.text);
+    free(bytes);
     history_free(&history);
     history_free(&again);
 }
@@ -1087,7 +1178,7 @@ static void plant(struct history *history, struct checker *checker, const struct
         if (record->op != op)
             continue;
         struct history_record good = *record;
-        if (op == HISTORY_SIZE)
+        if (op == HISTORY_SIZE || op == HISTORY_CLEAR)
             record->value += 1;
         else
             record->result ^= 1;
@@ -1157,6 +1248,7 @@ Test(witness, a_planted_whole_set_violation_is_small)
         find_planted(&shape, seed, HISTORY_CONTAINS, 16);
         find_planted(&shape, seed, HISTORY_SIZE, 30);
         find_planted(&shape, seed, HISTORY_IS_EMPTY, 30);
+        find_planted(&shape, seed, HISTORY_CLEAR, 30);
     }
 }
 

@@ -11,7 +11,7 @@ template <enum lfset_domain domain, bool section> struct lfset_peer {
 
     static void *create()
     {
-        lfset_u64_options options = LFSET_OPTIONS_INIT;
+        lfset_options options = LFSET_OPTIONS_INIT;
         options.domain = domain;
         lfset_u64 *made;
         return lfset_u64_create(&made, &options) == 0 ? made : nullptr;
@@ -26,7 +26,7 @@ template <enum lfset_domain domain, bool section> struct lfset_peer {
     }
     static uint64_t bytes(void *of)
     {
-        lfset_u64_stats stats = {};
+        lfset_stats stats = {};
         stats.size = sizeof stats;
         lfset_barrier();
         return lfset_u64_stats_read(static_cast<lfset_u64 *>(of), &stats) == 0 ? stats.bytes : 0;

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+/**
+ * @file node.h
+ * What a word names when its key does not fit into it: a copy of a byte string, a user's object, a region
+ * of a bitmap.
+ *
+ *     63          48 47                    3  2       1      0
+ *     [ fingerprint ][ the node's address   ][FROZEN|BOUND|LIVE]
+ *
+ * The fingerprint is the low 16 bits of the hash, so that a probe hardly ever looks at a node in vain. (In
+ * an ASan build it is 0: the word is then a pointer into the node, which LeakSanitizer follows.)
+ *
+ * Ownership. A node is counted. Each slice holds one reference to every node that one of its words names,
+ * LIVE or DEAD, and to those displaced from its words, its graveyard. Binding a new node gives it to the
+ * slice; a copy into a successor, and a remove that binds a DEAD word there, take another reference first.
+ * A slice drops all of its references when it is reclaimed. So
+ *   N1  whoever protects a slice, by a hazard, a critical section or a reference, may use every node that
+ *       its words name or named: no node has a hazard of its own, and a snapshot is a slice that is held;
+ *   N2  a reference is taken only by somebody who protects a slice that has one, so never of a node whose
+ *       count is 0;
+ *   N3  what a stopped reader holds back is what the slices that it protects hold: no more than that was in
+ *       the set at a time, and what had been removed from them.
+ * A word is never bound to another node (bytes, regions excepted, see below) or, once it is DEAD, revived
+ * with a new one whose predecessor goes to the graveyard: addresses in a word do not repeat while the
+ * slice lives, because all of them stay allocated (no ABA).
+ *
+ * Memory order. [node.publish] The CAS that binds a word (seq_cst, so release) pairs with the load of the
+ * word (seq_cst or acquire): the node is whole. [node.last] A drop is release, the last one acquire: all
+ * that other holders did with the node is over.
+ */
+#ifndef LFSET__NODE_H
+#define LFSET__NODE_H
+
+#include "set/slice.h"
+
+struct lfset__node {
+    _Atomic(uint32_t) references;
+    uint32_t length; /**< bytes: of the key */
+    uint64_t hash;
+};
+
+/** A node that can be displaced from a word before its slice dies. */
+struct lfset__linked_node {
+    struct lfset__node node;
+    struct lfset__linked_node *next; /**< in the graveyard */
+};
+
+enum { LFSET__NODE_ALIGN = 8, LFSET__FINGERPRINT_SHIFT = 48 };
+
+#define LFSET__ADDRESS_MASK ((UINT64_C(1) << LFSET__FINGERPRINT_SHIFT) - 8)
+
+LFSET__INLINE struct lfset__node *lfset__word_node(uint64_t word)
+{
+    return (struct lfset__node *)(uintptr_t)(word & LFSET__ADDRESS_MASK);
+}
+
+LFSET__INLINE uint64_t lfset__fingerprint(uint64_t hash)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(LFSET_PLAIN_WORDS)
+    (void)hash;
+    return 0;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+    (void)hash;
+    return 0;
+#else
+    return hash << LFSET__FINGERPRINT_SHIFT;
+#endif
+#else
+    return hash << LFSET__FINGERPRINT_SHIFT;
+#endif
+}
+
+/** A LIVE word that names the node. */
+LFSET__INLINE uint64_t lfset__node_word(const struct lfset__node *node)
+{
+    return lfset__fingerprint(node->hash) | (uint64_t)(uintptr_t)node | LFSET__BOUND | LFSET__LIVE;
+}
+
+LFSET__INLINE void lfset__node_hold(struct lfset__node *node)
+{
+    lfset__add_rlx(&node->references, 1);
+}
+
+/** Puts a displaced node on the slice's graveyard, whose reference it keeps. */
+static inline void lfset__bury(struct lfset__slice *slice, struct lfset__node *node)
+{
+    struct lfset__linked_node *buried = (struct lfset__linked_node *)node;
+    void *first = lfset__load_rlx(&slice->nodes->graveyard);
+    do {
+        buried->next = first;
+    } while (!lfset__cas_sc(&slice->nodes->graveyard, &first, buried)); // [node.last]
+}
+
+/** Drops one reference. @return true when it was the last: the node is the caller's to free. */
+LFSET__INLINE bool lfset__node_drop(struct lfset__node *node)
+{
+    // [node.last] seq_cst: whoever drops the last reference sees that the others are done.
+    return lfset__sub_sc(&node->references, 1) == 1;
+}
+
+/** A node with one reference, the rest of it not initialised. @return NULL for lack of memory, or when the
+ * allocator answers with an address that does not fit into a word. */
+static inline struct lfset__node *lfset__node_alloc(struct lfset__set *set, size_t bytes)
+{
+    struct lfset__node *node = set->allocator.alloc(set->allocator.ctx, bytes, LFSET__NODE_ALIGN);
+    if (node && ((uint64_t)(uintptr_t)node & ~LFSET__ADDRESS_MASK)) {
+        set->allocator.free(set->allocator.ctx, node, bytes, LFSET__NODE_ALIGN);
+        return NULL;
+    }
+    if (node) {
+        lfset__store_rlx(&node->references, 1);
+    }
+    return node;
+}
+
+#endif

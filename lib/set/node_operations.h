@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MIT
+/**
+ * @file node_operations.h
+ * What the sets of byte strings and of objects have in common on top of operations.h: operations on one
+ * key and on many, and snapshots.
+ */
+#ifndef LFSET__NODE_OPERATIONS_H
+#define LFSET__NODE_OPERATIONS_H
+
+#include <stdlib.h>
+
+#include "set/node_codec.h"
+#include "set/operations.h"
+
+/* ---- one key ------------------------------------------------------------------------------------ */
+
+/* Without a succession the root decides; else the walk does it from the start. */
+LFSET__INLINE int lfset__one_in(struct lfset__walk *walk, struct lfset__key *key,
+                                const enum lfset__op op)
+{
+    struct lfset__slice *slice = lfset__walk_root(walk);
+    int result = LFSET__WALK;
+    if (op == LFSET__CONTAINS || lfset__likely(lfset__load_rlx(&slice->next) == NULL)) {
+        struct lfset__carried carried = LFSET__CARRIED_NONE;
+        struct lfset__probe probe = lfset__probe_key(slice, key);
+        uint64_t word;
+        enum lfset__found found = lfset__find_first(&probe, &word);
+        result = lfset__decide(walk, slice, key, op, &carried, &probe, &found, &word);
+    }
+    return lfset__likely(result != LFSET__WALK) ? result : lfset__walk_chain(walk, key, op);
+}
+
+LFSET__INLINE int lfset__one_domain(const struct lfset__reclaim *domain, struct lfset__set *set,
+                                    struct lfset__key *key, const enum lfset__op op)
+{
+    struct lfset__walk walk = {.domain = domain, .set = set};
+    if (lfset__unlikely(!lfset__walk_enter(&walk))) {
+        return -ENOMEM;
+    }
+    int result = lfset__one_in(&walk, key, op);
+    lfset__walk_leave(&walk);
+    lfset__key_done(set, key);
+    return result;
+}
+
+LFSET__INLINE int lfset__one(struct lfset__set *set, struct lfset__key *key,
+                             const enum lfset__op op)
+{
+    return set->domain == LFSET_HP ? lfset__one_domain(&lfset__hp, set, key, op)
+                                   : lfset__one_domain(&lfset__rcu, set, key, op);
+}
+
+static int lfset__ask(struct lfset__set *set, struct lfset__key *key)
+{
+    return lfset__one(set, key, LFSET__CONTAINS);
+}
+
+static uint64_t lfset__members(const struct lfset__slice *slice)
+{
+    return lfset__count_live(slice);
+}
+
+/* ---- many keys ---------------------------------------------------------------------------------- */
+
+/* Starts loading the nodes that the keys' homes name, whose words are on their way since the keys were
+ * hashed. */
+LFSET__INLINE void lfset__prefetch_nodes(struct lfset__slice *slice, const struct lfset__key *keys,
+                                         size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        struct lfset__probe probe = lfset__probe_key(slice, &keys[i]);
+        lfset__prefetch(lfset__word_node(lfset__load_rlx(probe.slot)), false);
+    }
+}
+
+LFSET__INLINE void lfset__prefetch_homes(struct lfset__slice *slice, const struct lfset__key *keys,
+                                         size_t size, bool write)
+{
+    for (size_t i = 0; i < size; i++) {
+        lfset__prefetch(lfset__probe_key(slice, &keys[i]).slot, write);
+    }
+}
+
+/** Up to LFSET__BATCH keys in one guard; the tally gets their results from index `first` on. */
+static inline void lfset__batch(struct lfset__set *set, struct lfset__key *keys, size_t first,
+                                size_t size, struct lfset__tally *tally, const enum lfset__op op)
+{
+    struct lfset__walk walk;
+    if (!lfset__enter(&walk, set)) {
+        for (size_t i = 0; i < size; i++) {
+            lfset__tally_add(tally, first + i, -ENOMEM);
+        }
+        return;
+    }
+    struct lfset__slice *slice = lfset__walk_root(&walk);
+    lfset__prefetch_homes(slice, keys, size, op != LFSET__CONTAINS);
+    lfset__prefetch_nodes(slice, keys, size);
+    for (size_t i = 0; i < size; i++) {
+        lfset__tally_add(tally, first + i, lfset__one_in(&walk, &keys[i], op));
+    }
+    lfset__walk_leave(&walk);
+    for (size_t i = 0; i < size; i++) {
+        lfset__key_done(set, &keys[i]);
+    }
+}
+
+/* ---- snapshots ---------------------------------------------------------------------------------- */
+
+/** A node with the beginning of its key, so that most comparisons need not look at it. */
+struct lfset__entry {
+    uint64_t prefix;
+    const struct lfset__node *node;
+};
+
+struct lfset__node_snapshot {
+    struct lfset__slice *slice; /**< frozen; holds its nodes and the set, too */
+    uint64_t count;
+    _Atomic(struct lfset__entry *) sorted; /**< `count` entries in order, once somebody asked */
+};
+
+/** The kind's order; `set` has its callbacks. */
+static int lfset__compare_entries(const void *a, const void *b, void *set);
+static uint64_t lfset__node_prefix(const struct lfset__node *node);
+
+/** Takes a snapshot, or drains. @return 0 with *made, or a negative errno. */
+static inline int lfset__snapshot_take(struct lfset__set *set, enum lfset__kind kind,
+                                       struct lfset__node_snapshot **made,
+                                       const struct lfset_cancel *cancel)
+{
+    // Before the set is touched: a drain that cannot hand back what it took would lose it.
+    struct lfset__node_snapshot *snapshot =
+        lfset__alloc_zeroed(&set->allocator, sizeof *snapshot, sizeof(void *));
+    *made = NULL;
+    if (!snapshot) {
+        return -ENOMEM;
+    }
+    int error = lfset__freeze_set(set, kind, &snapshot->slice, cancel);
+    if (error) {
+        lfset__free(&set->allocator, snapshot, sizeof *snapshot, sizeof(void *));
+        return error;
+    }
+    snapshot->count = lfset__count_live(snapshot->slice);
+    *made = snapshot;
+    return 0;
+}
+
+static inline void lfset__snapshot_destroy(struct lfset__node_snapshot *snapshot)
+{
+    struct lfset__slice *slice = snapshot->slice;
+    const struct lfset_allocator allocator = slice->set->allocator;
+    if (snapshot->sorted) {
+        lfset__free(&allocator, snapshot->sorted,
+                    (size_t)snapshot->count * sizeof(struct lfset__entry), sizeof(uint64_t));
+    }
+    lfset__free(&allocator, snapshot, sizeof *snapshot, sizeof(void *));
+    lfset__slice_drop(slice);
+}
+
+static inline bool lfset__snapshot_has(const struct lfset__node_snapshot *snapshot,
+                                       const struct lfset__key *key)
+{
+    struct lfset__probe probe = lfset__probe_key(snapshot->slice, key);
+    uint64_t word;
+    return lfset__find_first(&probe, &word) == LFSET__FOUND_BOUND && (word & LFSET__LIVE);
+}
+
+static inline void lfset__collect(const struct lfset__slice *slice, struct lfset__entry *entries)
+{
+    size_t words = lfset__slice_words(slice), count = 0;
+    for (size_t i = 0; i < words; i++) {
+        uint64_t word = lfset__load_acq(&slice->words[i]);
+        if (word & LFSET__LIVE) {
+            const struct lfset__node *node = lfset__word_node(word);
+            entries[count++] = (struct lfset__entry){lfset__node_prefix(node), node};
+        }
+    }
+}
+
+/** The nodes in order, sorted by the first caller; several at once each do it, and one wins.
+ *  @return 0 or -ENOMEM. */
+static inline int lfset__snapshot_order(struct lfset__node_snapshot *snapshot,
+                                        const struct lfset__entry **entries)
+{
+    // [sorted.publish] acquire: pairs with the CAS below; the array is filled.
+    *entries = lfset__load_acq(&snapshot->sorted);
+    if (*entries || snapshot->count == 0) {
+        return 0;
+    }
+    const struct lfset_allocator *allocator = &snapshot->slice->set->allocator;
+    size_t count = (size_t)snapshot->count, bytes = count * sizeof(struct lfset__entry);
+    struct lfset__entry *mine = lfset__alloc_zeroed(allocator, bytes, sizeof(uint64_t)),
+                        *none = NULL;
+    if (!mine) {
+        return -ENOMEM;
+    }
+    lfset__collect(snapshot->slice, mine);
+    qsort_r(mine, count, sizeof *mine, lfset__compare_entries, snapshot->slice->set);
+    if (lfset__cas_sc(&snapshot->sorted, &none, mine)) { // [sorted.publish]
+        *entries = mine;
+    } else {
+        lfset__free(allocator, mine, bytes, sizeof(uint64_t));
+        *entries = none;
+    }
+    return 0;
+}
+
+#endif

@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: MIT
+/**
+ * @file operations.h
+ * What the public functions of every kind of set have in common, beneath their argument checks: entering
+ * and leaving around walk.h, whole-set operations, iteration, waiting, statistics. Included once by each
+ * kind's .c file, after its codec.
+ *
+ * The file that includes this defines
+ *   lfset__ask(set, key)     contains, by its fastest way
+ *   lfset__members(slice)    how many keys a frozen slice holds
+ */
+#ifndef LFSET__OPERATIONS_H
+#define LFSET__OPERATIONS_H
+
+#include <string.h>
+
+#include "platform/memory.h"
+#include "reclaim/hp.h"
+#include "reclaim/rcu.h"
+#include "set/walk.h"
+
+static int lfset__ask(struct lfset__set *set, struct lfset__key *key);
+static uint64_t lfset__members(const struct lfset__slice *slice);
+
+/* For operations in which an indirect call does not matter. */
+static inline bool lfset__enter(struct lfset__walk *walk, struct lfset__set *set)
+{
+    walk->domain = set->domain == LFSET_HP ? &lfset__hp : &lfset__rcu;
+    walk->set = set;
+    walk->cancel = NULL;
+    return lfset__walk_enter(walk);
+}
+
+/* ---- many keys ---------------------------------------------------------------------------------- */
+
+/** Keys whose cache misses overlap. */
+enum { LFSET__BATCH = 16 };
+
+/** What a *_many call has found so far. */
+struct lfset__tally {
+    int8_t *results;
+    int64_t changed;
+    int error; /**< the first */
+};
+
+LFSET__INLINE void lfset__tally_add(struct lfset__tally *tally, size_t index, int result)
+{
+    if (tally->results) {
+        tally->results[index] = (int8_t)result;
+    }
+    if (lfset__likely(result >= 0)) {
+        tally->changed += result;
+    } else if (!tally->error) {
+        tally->error = result;
+    }
+}
+
+LFSET__INLINE int64_t lfset__tally_end(const struct lfset__tally *tally)
+{
+    return tally->error ? tally->error : tally->changed;
+}
+
+/* ---- the whole set ------------------------------------------------------------------------------ */
+
+static inline int lfset__reserve(struct lfset__set *set, uint64_t capacity,
+                                 const struct lfset_cancel *cancel)
+{
+    struct lfset__walk walk;
+    int error = lfset_cancel_check(cancel);
+    if (error) {
+        return error;
+    }
+    unsigned log2 = lfset__log2_for_capacity(capacity);
+    if (log2 == 0 || !lfset__enter(&walk, set)) {
+        return -ENOMEM;
+    }
+    walk.cancel = cancel;
+    // The floor first: otherwise a removing thread could shrink in between what was just made.
+    uint32_t former = lfset__swap_sc(&set->floor_log2, log2);
+    int result = lfset__reserve_in(&walk, log2);
+    lfset__walk_leave(&walk);
+    if (result != 0) {
+        lfset__store_rlx(&set->floor_log2, former);
+    }
+    return result;
+}
+
+static inline int lfset__purge(struct lfset__set *set)
+{
+    struct lfset__walk walk;
+    if (!lfset__enter(&walk, set)) {
+        return -ENOMEM;
+    }
+    int result = lfset__purge_in(&walk);
+    lfset__walk_leave(&walk);
+    return result;
+}
+
+static inline int lfset__is_empty(struct lfset__set *set)
+{
+    struct lfset__walk walk;
+    if (!lfset__enter(&walk, set)) {
+        return -ENOMEM;
+    }
+    int result = lfset__is_empty_in(&walk);
+    lfset__walk_leave(&walk);
+    return result;
+}
+
+/** Freezes the set's slice at one instant. @return 0 with a slice to drop, or a negative errno. */
+static int lfset__freeze_set(struct lfset__set *set, enum lfset__kind kind,
+                             struct lfset__slice **frozen, const struct lfset_cancel *cancel)
+{
+    struct lfset__walk walk;
+    int error = lfset_cancel_check(cancel);
+    if (error) {
+        return error;
+    }
+    if (!lfset__enter(&walk, set)) {
+        return -ENOMEM;
+    }
+    walk.cancel = cancel;
+    error = lfset__gate(&walk, kind, frozen);
+    lfset__walk_leave(&walk);
+    return error;
+}
+
+static inline int64_t lfset__freeze_and_count(struct lfset__set *set, enum lfset__kind kind,
+                                              const struct lfset_cancel *cancel)
+{
+    struct lfset__slice *frozen;
+    int error = lfset__freeze_set(set, kind, &frozen, cancel);
+    if (error) {
+        return error;
+    }
+    int64_t members = (int64_t)lfset__members(frozen);
+    lfset__slice_drop(frozen);
+    return members;
+}
+
+/* ---- iteration ---------------------------------------------------------------------------------- */
+
+/** What lfset__each calls for a key. 0: go on. */
+struct lfset__visitor {
+    int (*visit)(const struct lfset__visitor *visitor, const struct lfset__slice *slice,
+                 size_t index, uint64_t word);
+};
+
+static inline bool lfset__is_bound_in(struct lfset__slice *slice, const struct lfset__key *key)
+{
+    struct lfset__probe probe = lfset__probe_key(slice, key);
+    uint64_t word;
+    return lfset__find_first(&probe, &word) == LFSET__FOUND_BOUND;
+}
+
+/* Visits the keys bound in held[which], except those that an earlier slice binds: they had their
+ * turn. Whether a key is in the set *now* is asked of the set. */
+static inline int lfset__visit_slice(struct lfset__set *set, struct lfset__slice *const *held,
+                                     int which, const struct lfset__visitor *visitor,
+                                     const struct lfset_cancel *cancel)
+{
+    struct lfset__slice *slice = held[which];
+    size_t words = lfset__slice_words(slice);
+    for (size_t i = 0; i < words; i++) {
+        int result = i % 1024 == 0 ? lfset_cancel_check(cancel) : 0;
+        uint64_t word = lfset__load_sc(&slice->words[i]);
+        if (result == 0 && (word & LFSET__BOUND)) {
+            struct lfset__key key = lfset__word_as_key(set, slice, i, word);
+            bool had_its_turn = false;
+            for (int earlier = 0; earlier < which; earlier++) {
+                had_its_turn = had_its_turn || lfset__is_bound_in(held[earlier], &key);
+            }
+            if (!had_its_turn) {
+                result = lfset__ask(set, &key);
+                if (result == 1) {
+                    result = visitor->visit(visitor, slice, i, word);
+                }
+            }
+        }
+        if (result != 0) {
+            return result;
+        }
+    }
+    return 0;
+}
+
+static inline int lfset__each(struct lfset__set *set, const struct lfset__visitor *visitor,
+                              const struct lfset_cancel *cancel)
+{
+    struct lfset__slice *held[LFSET__EACH_SLICES];
+    struct lfset__walk walk;
+    if (!lfset__enter(&walk, set)) {
+        return -ENOMEM;
+    }
+    int count = lfset__hold_chain(&walk, held);
+    lfset__walk_leave(&walk);
+    int result = count < 0 ? count : 0;
+    for (int i = 0; i < count && result == 0; i++) {
+        result = lfset__visit_slice(set, held, i, visitor, cancel);
+    }
+    for (int i = 0; i < count; i++) {
+        lfset__slice_drop(held[i]);
+    }
+    return result;
+}
+
+/* ---- waiting ------------------------------------------------------------------------------------ */
+
+struct lfset__wait_for {
+    struct lfset__set *set;
+    struct lfset__key *key;
+    int present;
+};
+
+static inline int lfset__is_as_waited(void *ctx)
+{
+    const struct lfset__wait_for *wait = (const struct lfset__wait_for *)ctx;
+    int result = lfset__ask(wait->set, wait->key);
+    return result < 0 ? result : result == wait->present;
+}
+
+/** @return 0, -ECANCELED, -ETIMEDOUT, -EDEADLK, -ENOMEM. */
+static inline int lfset__wait_for_key(struct lfset__set *set, struct lfset__key *key, int present,
+                                      const struct lfset_cancel *cancel)
+{
+    if (lfset__self && lfset__self->sections > 0) {
+        return -EDEADLK;
+    }
+    struct lfset__wait_for wait = {set, key, present};
+    uint64_t tag = lfset__tag(set, lfset__key_mixed(key));
+    return lfset__wait(&set->waiting, tag, lfset__is_as_waited, &wait, cancel);
+}
+
+/** The first key that is found, pinned. */
+struct lfset__witness {
+    struct lfset__visitor visitor;
+    struct lfset__set *set;
+    struct lfset__key *key;
+};
+
+static inline int lfset__find_witness(const struct lfset__visitor *visitor,
+                                      const struct lfset__slice *slice, size_t index, uint64_t word)
+{
+    const struct lfset__witness *witness = (const struct lfset__witness *)(const void *)visitor;
+    *witness->key = lfset__word_as_key(witness->set, slice, index, word);
+    lfset__key_pin(witness->key, word);
+    return 1;
+}
+
+/** While any key is there, it is a witness: sleep until it is removed, then look for another. None found,
+ * is_empty decides. @return 0, -ECANCELED, -ETIMEDOUT, -EDEADLK, -ENOMEM. */
+static inline int lfset__wait_for_empty(struct lfset__set *set, const struct lfset_cancel *cancel)
+{
+    if (lfset__self && lfset__self->sections > 0) {
+        return -EDEADLK;
+    }
+    for (;;) {
+        struct lfset__key key;
+        struct lfset__witness witness = {{lfset__find_witness}, set, &key};
+        int result = lfset__each(set, &witness.visitor, cancel);
+        if (result == 1) {
+            result = lfset__wait_for_key(set, &key, 0, cancel);
+            lfset__key_unpin(set, &key);
+        } else if (result == 0) {
+            result = lfset__is_empty(set);
+            if (result != 0) {
+                return result == 1 ? 0 : result;
+            }
+        }
+        if (result != 0) {
+            return result;
+        }
+    }
+}
+
+/* ---- what it is made of ------------------------------------------------------------------------- */
+
+static inline int lfset__stats(struct lfset__set *set, struct lfset_stats *stats)
+{
+    struct lfset__walk walk;
+    if (stats->size != sizeof *stats) {
+        return -EINVAL;
+    }
+    if (!lfset__enter(&walk, set)) {
+        return -ENOMEM;
+    }
+    struct lfset__slice *root, *next;
+    do {
+        root = lfset__walk_root(&walk);
+    } while (!lfset__protect_next(&walk, root, &next));
+    uint64_t live;
+    *stats = (struct lfset_stats){
+        .size = sizeof *stats,
+        .domain = set->domain,
+        .capacity = UINT64_C(1) << root->log2,
+        .bytes = set->size + lfset__slice_bytes(root) + (next ? lfset__slice_bytes(next) : 0),
+        .slices = next ? 2 : 1,
+        .grows = lfset__load_rlx(&set->grows),
+        .purges = lfset__load_rlx(&set->purges),
+        .shrinks = lfset__load_rlx(&set->shrinks),
+        .rehashes = lfset__load_rlx(&set->rehashes),
+        .snapshots = lfset__load_rlx(&set->snapshots),
+        .clears = lfset__load_rlx(&set->clears),
+        .retired = (uint64_t)lfset__load_rlx(&set->retired),
+        .name = set->name ? set->name : "",
+    };
+    if (root->nodes) {
+        int64_t live_bytes = lfset__load_rlx(&root->nodes->live_bytes);
+        int64_t dead_bytes = lfset__load_rlx(&root->nodes->dead_bytes);
+        stats->key_bytes = live_bytes > 0 ? (uint64_t)live_bytes : 0;
+        stats->dead_bytes = dead_bytes > 0 ? (uint64_t)dead_bytes : 0;
+    }
+    lfset__estimate(root, &stats->bound, &live);
+    stats->live = lfset__estimate_live(root, next);
+    lfset__walk_leave(&walk);
+    return 0;
+}
+
+static inline int64_t lfset__size_estimate(struct lfset__set *set)
+{
+    struct lfset_stats stats = {.size = sizeof stats};
+    int error = lfset__stats(set, &stats);
+    return error ? error : (int64_t)stats.live;
+}
+
+static inline int64_t lfset__probe_lengths(struct lfset__set *set, uint64_t *histogram,
+                                           size_t length)
+{
+    struct lfset__walk walk;
+    if (!histogram || length == 0) {
+        return -EINVAL;
+    }
+    if (!lfset__enter(&walk, set)) {
+        return -ENOMEM;
+    }
+    memset(histogram, 0, length * sizeof *histogram);
+    struct lfset__slice *root = lfset__walk_root(&walk);
+    size_t words = lfset__slice_words(root);
+    int64_t bound = 0;
+    for (size_t i = 0; i < words; i++) {
+        uint64_t word = lfset__load_acq(&root->words[i]);
+        if (word & LFSET__BOUND) {
+            uint64_t distance = lfset__word_displacement(root, i, word);
+            histogram[distance < length ? distance : length - 1]++;
+            bound++;
+        }
+    }
+    lfset__walk_leave(&walk);
+    return bound;
+}
+
+/* @return NULL, or what is wrong with the slice. */
+static inline const char *lfset__slice_fault(struct lfset__set *set, struct lfset__slice *slice)
+{
+    size_t words = lfset__slice_words(slice);
+    uint64_t bound = 0, live = 0;
+    for (size_t i = 0; i < words; i++) {
+        uint64_t word = lfset__load_acq(&slice->words[i]);
+        if (!(word & LFSET__BOUND)) {
+            if (!lfset__is_empty_word(word)) {
+                return "a word that is not bound is not empty";
+            }
+            continue;
+        }
+        uint64_t distance = lfset__word_displacement(slice, i, word);
+        if (distance >= slice->reach || distance > i || i - distance >= (size_t)1 << slice->log2) {
+            return "a key is bound outside its reach";
+        }
+        struct lfset__key key = lfset__word_as_key(set, slice, i, word);
+        struct lfset__probe probe = lfset__probe_key(slice, &key);
+        uint64_t found;
+        if (lfset__find(&probe, &found) != LFSET__FOUND_BOUND || probe.slot != &slice->words[i]) {
+            return "a key is bound twice, or behind an empty word";
+        }
+        if (lfset__is_sampled(slice, &slice->words[i])) {
+            bound++;
+            live += word & LFSET__LIVE;
+        }
+    }
+    if (lfset__load_rlx(&slice->counts) != (bound << 32 | live)) {
+        return "the sampled counts are wrong";
+    }
+    return NULL;
+}
+
+static inline int lfset__validate(struct lfset__set *set, const char **reason)
+{
+    const char *fault = NULL;
+    struct lfset__slice *slice = lfset__load_acq(&set->root);
+    for (; slice && !fault; slice = lfset__next(slice)) {
+        fault = lfset__slice_fault(set, slice);
+    }
+    if (fault && reason) {
+        *reason = fault;
+    }
+    return fault == NULL;
+}
+
+#endif
