@@ -12,9 +12,11 @@ What it reads, and what a page is made of:
       @return tells the outcomes, then the errors, each `-ENAME`, or several with commas, and `: why`.
   /** ... */ above `struct x {` or `enum x {`: a page of that name; its members have comments of their own,
       before them, or after them as /**< ... */.
-  @file comments: a page for the header, with its functions under the headings `/* ---- so ---- */`.
+  @file comments: a page for the header, with its functions under the headings `/* ---- so ---- */`. Macros
+      with names like functions have no pages of their own, only links to this one.
 
-In comments `this` is code, lines that begin with "- " are a list, an empty line begins a paragraph.
+In comments `this` is code, lines that begin with "- " are a list, lines that are indented by four are
+shown as they are, an empty line begins a paragraph.
 A comment that is missing or names what does not exist is an error, with its place.
 """
 import argparse
@@ -46,11 +48,14 @@ class Comment:
 
     def __init__(self, body, place):
         self.place = place
-        self.text = []  # paragraphs; an item of a list is a paragraph that begins with "- "
+        # paragraphs; "- " begins an item of a list, four blanks begin what is shown as it is
+        self.text = []
         self.tags = {"param": [], "return": [], "see": [], "file": []}
         current = None
-        for line in body.strip().split("\n"):
-            line = re.sub(r"^\s*\*( |$)", "", line).strip()
+        for line in re.sub(r"\s@(?=[a-z])", "\n@", body.strip()).split("\n"):
+            as_it_is = re.match(r"\s*\* {5}", line)
+            line = re.sub(r"^\s*\*(\s|$)", "", line)
+            line = line.rstrip() if as_it_is else line.strip()
             tag = re.match(r"@(\w+) ?(.*)", line)
             if tag:
                 if tag[1] not in self.tags:
@@ -64,7 +69,9 @@ class Comment:
             elif not line:
                 current = None
                 self.text.append("")
-            elif line.startswith("- ") or not self.text:
+            elif as_it_is and self.text[-1].startswith("    "):
+                self.text[-1] += "\n" + line
+            elif as_it_is or line.startswith("- ") or not self.text:
                 self.text.append(line)
             else:
                 self.text[-1] = (self.text[-1] + " " + line).strip()
@@ -77,6 +84,8 @@ class Comment:
         if not self.text:
             raise Malformed(f"{self.place}: the comment does not begin with what this is")
         sentence = re.sub(r"^lfset_\w+: ", "", sentences(self.text[0])[0]).rstrip(".").replace("`", "")
+        if len(sentence) > SUMMARY_MAX:
+            sentence = sentence.split(": ")[0]
         if len(sentence) > SUMMARY_MAX:
             raise Malformed(f"{self.place}: the first sentence has more than {SUMMARY_MAX} characters")
         return sentence[0].lower() + sentence[1:]
@@ -137,6 +146,7 @@ class Header:
         self.comment = None
         self.types = []
         self.macros = []     # (name or name(arguments), comment)
+        self.aliases = sorted(set(re.findall(r"^# *define (lfset_[a-z]\w*)\(", source, re.M)))
         self.families = []   # (heading, [function, ...])
         heading = ""
         pattern = re.compile(
@@ -298,6 +308,12 @@ class Page:
     def paragraphs(self, texts):
         in_list = False
         for number, text in enumerate(texts):
+            if text.startswith("    "):
+                self.body += ".PP\n.nf\n"
+                self.declaration(line[4:] for line in text.split("\n"))
+                self.body += ".fi\n"
+                in_list = False
+                continue
             if text.startswith("- "):
                 self.body += ".IP \\(bu 2\n"
                 self.prose(text[2:])
@@ -348,7 +364,7 @@ class Page:
     def text(self):
         manual = self.manual
         return (f'.\\" Generated from the comments of the headers; do not edit.\n'
-                f'.TH {self.names[0]} 3 {manual.date} "lfset {manual.version}" "Library Functions"\n' + self.body)
+                f'.TH {self.names[0]} 3 {manual.date} "lfset {manual.version}" "Library Functions"\n.nh\n' + self.body)
 
 
 def split_return(text):
@@ -369,7 +385,7 @@ class Manual:
         self.headers = headers
         self.page_of = {}  # what a text may refer to -> the page that describes it
         for header in headers:
-            self.page_of[header.name] = header.name
+            self.page_of |= {name: header.name for name in [header.name] + header.aliases}
         for header in headers:
             for type_ in header.types:
                 self.page_of.setdefault(type_.name, type_.name if type_.declaration else header.name)
@@ -379,11 +395,13 @@ class Manual:
 
     def pages(self):
         """All of them: (name, text)."""
+        functions = {function.name for header in self.headers for _, family in header.families
+                     for function in family}
         for header in self.headers:
-            if not header.families and not header.macros:
-                continue  # the version: nothing to call
-            functions = {function.name for _, family in header.families for function in family}
-            yield header.name, self.header_page(header)
+            if header.name not in functions:
+                yield header.name, self.header_page(header)
+            for name in header.aliases:
+                yield name, f".so man3/{header.name}.3\n"
             for type_ in header.types:
                 if type_.declaration and type_.name not in functions:
                     yield type_.name, self.type_page(header, type_)
@@ -394,7 +412,7 @@ class Manual:
                     yield function.name, f".so man3/{family[0].name}.3\n"
 
     def header_page(self, header):
-        page = Page(self, [header.name], header.comment.summary(), header.include)
+        page = Page(self, [header.name] + header.aliases, header.comment.summary(), header.include)
         opaque = [type_ for type_ in header.types if not type_.declaration]
         if opaque:
             page.body += ".PP\n"

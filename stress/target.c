@@ -13,7 +13,6 @@ const struct target *const target_all[] = {
     &target_u64,
     &target_bytes,
     &target_obj,
-    &target_bitmap,
     &target_mutex,
     &target_broken_add,
     &target_broken_snapshot,

@@ -233,6 +233,12 @@ static void fault(struct worker *w, const char *op, int64_t answer)
                  (long long)answer);
 }
 
+static void fault_key(struct worker *w, const char *what, uint64_t key)
+{
+    if (w->fault[0] == '\0')
+        snprintf(w->fault, sizeof(w->fault), "%s: %llu", what, (unsigned long long)key);
+}
+
 /*
  * Ends a record whose call answered `rc`. @return whether it stands: a call that failed for memory
  * changed nothing and is taken back.
@@ -349,8 +355,8 @@ static void do_wait(struct worker *w)
     w->in_section = 0;
     if (lfset_cancel_create(&token, NULL, deadline) != 0)
         return;
-    struct history_record *r =
-        record_begin(&w->log, w->number, kind == 8 ? HISTORY_IS_EMPTY : HISTORY_CONTAINS, key);
+    struct history_record *r = kind == 8 ? record_begin(&w->log, w->number, HISTORY_IS_EMPTY, 0)
+                                         : record_begin(&w->log, w->number, HISTORY_CONTAINS, key);
     if (kind == 8)
         rc = w->target->wait_empty(w->set, token);
     else if (kind % 2 == 0)
@@ -440,9 +446,9 @@ static void judge_visited(struct worker *w, int to_the_end, uint64_t invoke, uin
         qsort(w->visited, w->visited_count, sizeof(*w->visited), compare_keys);
     for (size_t i = 0; i < w->visited_count; i++) {
         if (i > 0 && w->visited[i] == w->visited[i - 1])
-            fault(w, "each visited a key twice:", (int64_t)w->visited[i]);
+            fault_key(w, "each visited a key twice", w->visited[i]);
         if (is_foreign(w, w->visited[i]))
-            fault(w, "each visited a key that was never added:", (int64_t)w->visited[i]);
+            fault_key(w, "each visited a key that was never added", w->visited[i]);
     }
     for (size_t i = 0; i < parts; i++) {
         uint64_t key = i;
@@ -500,7 +506,7 @@ static int choose_unwanted(uint64_t key, void *ctx)
     struct worker *w = c->worker;
 
     if (is_foreign(w, key))
-        fault(w, "remove_if asked about a key that was never added:", (int64_t)key);
+        fault_key(w, "remove_if asked about a key that was never added", key);
     if (c->asked < WORKLOAD_PARTS / 2)
         log_part(w, (size_t)c->asked, HISTORY_CONTAINS, key, 1, c->invoke,
                  record_after(w->log.clock));
@@ -604,10 +610,10 @@ static void ask_taken(struct worker *w, void *taken, const uint64_t *keys, size_
         const int held = count > 0 && bsearch(&key, keys, count, sizeof(key), compare_keys) != NULL;
 
         if (w->target->taken_contains(taken, key) != held)
-            fault(w,
-                  held ? "a snapshot's contains, of a key that its copy holds,"
-                       : "a snapshot's contains, of a key that its copy lacks,",
-                  !held);
+            fault_key(w,
+                      held ? "a snapshot does not contain a key that its copy holds"
+                           : "a snapshot contains a key that its copy lacks",
+                      key);
     }
 }
 
@@ -632,7 +638,7 @@ static void do_take(struct worker *w, enum history_op op)
         fault(w, "taking the keys of a snapshot", count < 0 ? count : copied);
     for (int64_t i = 1; i < copied; i++)
         if (keys[i - 1] >= keys[i])
-            fault(w, "a snapshot's keys, which must ascend, but", (int64_t)keys[i]);
+            fault_key(w, "a snapshot's keys do not ascend", keys[i]);
     if (copied == count) {
         record_answer_end(&w->log, r, (size_t)count);
         return;

@@ -3,162 +3,153 @@
 # them (not as man/generate.py does); all pages are clean, and apropos finds them.
 set -u
 . test/tap.sh
+CC=${CC-cc}
+pages=$BUILD/man/man3
 work=$BUILD/test/man
 rm -rf "$work"
-mkdir -p "$work"
-pages=$BUILD/man/man3
+mkdir -p "$work/text"
 
-if ! command -v python3 >/dev/null; then
-    skip 'manual pages' 'python3 is not installed'
-    finish
-fi
+for tool in python3 mandoc lexgrog; do
+    if ! command -v $tool >/dev/null; then
+        skip 'manual pages' "$tool is not installed (tools/packages.sh)"
+        finish
+    fi
+done
 
-# The declarations of a header that are exported, one a line, blanks only where C needs them.
-prototypes()
-{
-    printf '#include <lfset/%s>\n' "$1" | "$CC" -E -P -Iinclude - | tr -s '\n\t ' ' ' | tr ';' '\n' |
-        sed -n 's/.*__attribute__ *((visibility("default"))) *//p' | squeeze
-}
+# ---------------------------------------------------------------- what there is
+# a declaration a line, blanks only where C needs them
 squeeze()
 {
-    sed 's/ *\([(),*]\) */\1/g; s/^ *//; s/ *$//'
+    tr -s '\n\t ' ' ' | tr ';' '\n' | sed 's/ *\([(),*]\) */\1/g; s/^ *//; s/ *$//'
 }
-# Pages as people see them, without bold and underlined letters.
-rendered()
+# preprocess FLAG: all headers
+preprocess()
 {
-    (cd "$BUILD/man" && mandoc -T ascii "man3/$1.3") | sed 's/.\x08//g'
+    ls include/lfset | sed 's,.*,#include <lfset/&>,' | "$CC" -E "$1" -Iinclude -
 }
-# section NAME: of a rendered page, as one line
+preprocess -P | squeeze | sed -n 's/.*__attribute__((visibility("default"))) *//p' | sort -u >"$work/prototypes"
+sed 's/(.*//; s/.*[ *]//' "$work/prototypes" | sort -u >"$work/functions"
+preprocess -dM | sed -n 's/^#define \(lfset_[a-z0-9_]*\)(.*/\1/p' | sort -u >"$work/macros"
+
+written=$(ls man/*.[1-8])
+# mandoc warns of links as such
+generated=$(grep -L '^\.so ' "$pages"/*.3)
+links=$(grep -l '^\.so ' "$pages"/*.3)
+# as people see them, without the strokes that make letters bold or underlined
+for page in "$pages"/*.3; do
+    (cd "$BUILD/man" && mandoc -T ascii "man3/$(basename "$page")") | sed 's/.\x08//g' \
+        >"$work/text/$(basename "$page" .3)"
+done
+
+# section NAME FUNCTION: of its page, on one line
 section()
 {
-    sed -n "/^$1\$/,/^[A-Z]/p" | sed '1d;/^[A-Z]/d' | tr -s '\n ' ' '
+    sed -n "/^$1\$/,/^[A-Z]/p" "$work/text/$2" | sed '1d; /^[A-Z]/d' | tr -s '\n ' ' '
 }
-name_of()
+# each COMMAND: for the name of every function; tells which ones fail
+each()
 {
-    printf '%s\n' "$1" | sed 's/.*[ *]\(lfset_[a-z0-9_]*\)(.*/\1/;t;s/(.*//'
+    bad=
+    while read -r name; do
+        "$@" "$name" >/dev/null 2>&1 || bad="$bad $name"
+    done <"$work/functions"
+    [ -z "$bad" ] || { echo "not so:$bad"; return 1; }
 }
 
-has_pages()
+# ---------------------------------------------------------------- functions
+lacks_none_of()
 {
-    for name in $names; do
-        [ -s "$pages/$name.3" ] || { echo "no page $name.3"; return 1; }
-    done
+    missing=$(sort -u >"$work/there" && sort "$work/functions" "$work/macros" | comm -23 - "$work/there")
+    [ -z "$missing" ] || { echo "not there:" $missing; return 1; }
 }
-# The target of a link is a page, and not a link itself.
+everything_has_a_page()
+{
+    ls "$pages" | sed 's/\.3$//' | lacks_none_of
+}
+# what apropos keeps
+lexgrog -m $generated $written >"$work/names" 2>&1
+everything_is_in_a_name_line()
+{
+    sed -n 's/.*: "\(lfset_[^ ]*\) - .*[a-z].*"$/\1/p' "$work/names" | lacks_none_of
+}
+shows_include()
+{
+    header=$(grep -lE "^LFSET_API .*[ *]$1\(" include/lfset/*.h)
+    section SYNOPSIS "$1" | grep -F "#include <lfset/$(basename "$header")>"
+}
+shows_prototype()
+{
+    section SYNOPSIS "$1" | squeeze | sed 's/^#include[^>]*> *//' >"$work/shown"
+    grep -xF -e "$(grep -E "[ *]$1\(" "$work/prototypes")" "$work/shown"
+}
+tells_result()
+{
+    grep -q "^void $1(" "$work/prototypes" || [ -n "$(section 'RETURN VALUE' "$1")" ]
+}
+check 'the headers declare functions' grep -x lfset_u64_add "$work/functions"
+check 'every function and macro has a page' everything_has_a_page
+check 'its NAME line names it' everything_is_in_a_name_line
+check 'a function: what to include' each shows_include
+check 'a function: the prototype of the header' each shows_prototype
+check 'a function: the result, if there is one' each tells_result
+
+# ---------------------------------------------------------------- pages
 links_lead_to_pages()
 {
-    for name in $(grep -l '^\.so ' "$pages"/*.3); do
-        target=$BUILD/man/$(sed -n 's/^\.so //p' "$name")
-        grep -q '^\.TH ' "$target" || { echo "$name leads to $target"; return 1; }
+    for link in $links; do
+        grep -q '^\.TH ' "$BUILD/man/$(sed -n 's/^\.so //p' "$link")" || { echo "$link leads nowhere"; return 1; }
     done
 }
-pages_name_their_functions()
+apropos_finds_all()
 {
-    for name in $names; do
-        rendered "$name" | section NAME | grep -E "(^|[ ,])$name(,| -) .*[a-z]" >/dev/null ||
-            { echo "$name.3: not in its NAME"; return 1; }
-    done
+    has_not "$(cat "$work/names")" '[^"]$' && has_not "$(sed 's/.*: "[^ ]* - \(.*\)"$/\1/' "$work/names")" '.\{81\}'
 }
-pages_show_prototypes()
+references_resolve()
 {
-    while read -r prototype; do
-        name=$(name_of "$prototype")
-        rendered "$name" | section SYNOPSIS | tr ';' '\n' | squeeze | sed 's/.*> *//' |
-            grep -xF -e "$prototype" >/dev/null || { echo "$name.3: does not show: $prototype"; return 1; }
-    done <"$work/prototypes"
-}
-pages_include()
-{
-    for name in $names; do
-        rendered "$name" | section SYNOPSIS | grep -F "#include <lfset/$1>" >/dev/null ||
-            { echo "$name.3: does not include $1"; return 1; }
-    done
-}
-# Functions that return something say what, and parameters that are described exist.
-pages_tell_results()
-{
-    while read -r prototype; do
-        case $prototype in
-        void\ *) continue ;;
-        esac
-        name=$(name_of "$prototype")
-        [ -n "$(rendered "$name" | section 'RETURN VALUE')" ] || { echo "$name.3: no RETURN VALUE"; return 1; }
-    done <"$work/prototypes"
-}
-
-check 'there are pages' test -s "$pages/lfset_u64_add.3"
-check 'links lead to pages' links_lead_to_pages
-handwritten=$(ls man/*.[1-8])
-# the real ones: mandoc has a warning for links as such
-real=$(grep -L '^\.so ' "$pages"/*.3)
-if command -v mandoc >/dev/null; then
-    for header in include/lfset/*.h; do
-        header=$(basename "$header")
-        prototypes "$header" >"$work/all"
-        # what it includes is another header's
-        printf '#include "%s"\n' $(sed -n 's/^#include "\(.*\)"/lfset\/\1/p' "include/lfset/$header") |
-            sed 's/#include "\(.*\)"/\1/;s,^lfset/,,' >"$work/included"
-        for included in $(cat "$work/included"); do
-            prototypes "$included"
-        done | sort -u >"$work/others"
-        grep -vxF -f "$work/others" "$work/all" >"$work/prototypes"
-        [ -s "$work/prototypes" ] || continue
-        names=$(while read -r prototype; do name_of "$prototype"; done <"$work/prototypes")
-        check "$header: every function has a page" has_pages
-        check "$header: names" pages_name_their_functions
-        check "$header: prototypes" pages_show_prototypes
-        check "$header: what to include" pages_include "$header"
-        check "$header: return values" pages_tell_results
-    done
-    check 'mandoc has nothing to warn of' mandoc -T lint -W warning $real $handwritten
-else
-    skip 'what pages say' 'mandoc is not installed'
-fi
-
-# apropos works from what lexgrog reads.
-apropos_finds()
-{
-    lexgrog -m "$@" >"$work/names" || { cat "$work/names"; return 1; }
-    long=$(sed 's/.*: "\(.*\)"$/\1/' "$work/names" | awk '{ sub(/^[^ ]* - /, "") } length > 80')
-    [ -z "$long" ] || { echo "too long for a list: $long"; return 1; }
-}
-if command -v lexgrog >/dev/null; then
-    check 'apropos finds every page' apropos_finds $real $handwritten
-else
-    skip 'apropos finds every page' 'man-db is not installed'
-fi
-
-refer_to_pages()
-{
-    for name in $(sed 's/\\f[BIPR]//g; s/\\-/-/g; s/^\.BR \([^ ]*\) (/\1(/' $real $handwritten |
+    bad=
+    for name in $(sed 's/\\f[BIPR]//g; s/\\-/-/g; s/^\.BR \([^ ]*\) (/\1(/' $generated $written |
         grep -o 'lfset[a-z0-9_-]*([1-8])' | sort -u); do
-        section=${name#*(}
-        file=${name%(*}.${section%)}
-        [ -e "$pages/$file" ] || [ -e "man/$file" ] || { echo "nothing is $name"; return 1; }
+        file=${name%(*}.$(echo "$name" | tr -dc '()0-9' | sed 's/.*(//; s/)//')
+        [ -e "$pages/$file" ] || [ -e "man/$file" ] || bad="$bad $name"
     done
+    [ -z "$bad" ] || { echo "there is no$bad"; return 1; }
 }
-check 'pages refer to pages' refer_to_pages
-version=$(sed -n 's/^#define LFSET_VERSION_M[A-Z]* *//p;s/^#define LFSET_VERSION_P[A-Z]* *//p' \
+version=$(sed -n 's/^#define LFSET_VERSION_M[A-Z]* *//p; s/^#define LFSET_VERSION_P[A-Z]* *//p' \
     include/lfset/version.h | paste -sd.)
-check 'pages have the version' has_not "$(grep -H '^\.TH ' $real $handwritten | grep -vF "\"lfset $version\"")" .
-installed=$(sh lib/package/install.sh list "$BUILD/package/manifest" | sed -n 's,.*/man/man[0-9]/,,p' | sort)
-check 'all pages are installed' test "$installed" = \
-    "$(ls $(ls -d "$pages"/*.3 $handwritten) | xargs -n 1 basename | sort)"
+all_installed()
+{
+    sh lib/package/install.sh list "$BUILD/package/manifest" | sed -n 's,.*/man[1-8]/,,p' | sort >"$work/listed"
+    printf '%s\n' $generated $links $written | sed 's,.*/,,' | sort | diff - "$work/listed"
+}
+check 'links lead to pages' links_lead_to_pages
+check 'mandoc warns of nothing' mandoc -T lint -W warning $generated $written
+check 'NAME lines are what apropos reads, and short' apropos_finds_all
+check 'what pages refer to is there' references_resolve
+check 'pages have the version' has_not "$(grep -H '^\.TH ' $generated $written | grep -vF "\"lfset $version\"")" .
+check 'all pages are installed' all_installed
 
-# What the generator refuses, it names.
-# refuses NAME PLACE HEADER-TEXT
-refuses()
+# ---------------------------------------------------------------- what the generator refuses
+# generate TEXT: pages from a header that begins well and goes on with the text, from its line 5
+generate()
 {
-    printf '/**\n * @file bad.h\n * lfset_bad: nothing.\n */\n%b\n' "$3" >"$work/bad.h"
-    check "refused: $1" eval '! python3 man/generate.py --version 1.2.3 --dated-like man/lfset.7 \
-        --output "$work/bad" "$work/bad.h" >"$work/why" 2>&1 && grep -F "bad.h:$2: " "$work/why"' "$2"
+    printf '/**\n * @file bad.h\n * lfset_bad: nothing.\n */\n%b\n' "$1" >"$work/bad.h"
+    python3 man/generate.py --version 1.2.3 --dated-like man/lfset.7 --output "$work/bad" "$work/bad.h"
 }
-tail='LFSET_API int lfset_bad_do(int how);'
-refuses_at()
+# refused LINE REASON TEXT
+refused()
 {
-    printf '/**\n * @file bad.h\n * lfset_bad: nothing.\n */\n%b\n' "$2" >"$work/bad.h"
-    ! python3 man/generate.py --version 1.2.3 --dated-like man/lfset.7 --output "$work/bad" \
-        "$work/bad.h" >"$work/why" 2>&1 && grep -F "$work/bad.h:$1: " "$work/why"
+    why=$(generate "$3" 2>&1) && { echo 'it was accepted'; return 1; }
+    has "$why" "^generate.py: .*/bad.h:$1: .*$2"
 }
-check 'a sound header is taken' eval "! refuses_at 5 '/** Does. @see lfset_bad_do\n * @return 0. */\n$tail'"
+function='LFSET_API int lfset_bad_do(int how);'
+check 'a sound header is accepted' generate "/** Does it. @return 0. -EINVAL: bad. */\n$function"
+check 'refused: no comment' refused 5 'has no comment' "$function"
+check 'refused: no first sentence' refused 5 'does not begin' "/** @return 0. */\n$function"
+check 'refused: a long first sentence' refused 5 'more than 80' \
+    "/** This sentence goes on and on and on, until it is too long for a line in a list of pages. @return 0. */\n$function"
+check 'refused: a parameter that is not there' refused 5 'no parameter what' \
+    "/** Does. @param what to do. @return 0. */\n$function"
+check 'refused: no result' refused 5 'no @return' "/** Does. */\n$function"
+check 'refused: an error without a reason' refused 5 '-EPERM without a reason' "/** Does. @return 0. -EPERM. */\n$function"
+check 'refused: a name that is not there' refused 5 'no such name' "/** Does. @return 0.\n@see lfset_other */\n$function"
 finish

@@ -12,20 +12,15 @@ void lfset__account_retire(struct lfset__account *account, struct lfset__retired
     lfset__add_sc(&account->pending[retired->era], 1);
 }
 
-static __thread unsigned reclaiming __attribute__((tls_model("initial-exec")));
-
-bool lfset__is_reclaiming(void)
-{
-    return reclaiming > 0;
-}
+__thread struct lfset__local lfset__local __attribute__((tls_model("initial-exec")));
 
 void lfset__account_reclaim(struct lfset__account *account, struct lfset__retired *retired)
 {
     size_t bytes = retired->bytes; // the object is gone after the call
     unsigned era = retired->era;
-    reclaiming++;
+    lfset__local.reclaiming++;
     retired->reclaim(retired);
-    reclaiming--;
+    lfset__local.reclaiming--;
     lfset__sub_rlx(&account->bytes, bytes);
     lfset__sub_rlx(&account->objects, 1);
     // [barrier] seq_cst: pairs with the load in wait; what reclaim did is visible after a barrier.

@@ -90,8 +90,16 @@ int lfset__keep_reserve(void);
 /** Uses the room. */
 void lfset__keep(struct lfset__kept kept);
 
-/** This thread runs a reclaim function: waiting for others of its kind would be for ever. */
-bool lfset__is_reclaiming(void);
+/** What a thread is in the middle of, also one that was never attached. */
+struct lfset__local {
+    unsigned
+        reclaiming; /**< runs a reclaim function: waiting for others of its kind would be for ever */
+    unsigned walks; /**< in a walk that relies on the thread's hazards */
+    bool ending;    /**< ends objects */
+    void *ended;    /**< objects to be ended after the walk */
+};
+
+extern __thread struct lfset__local lfset__local __attribute__((tls_model("initial-exec")));
 
 /** NULL until the thread is attached. */
 extern __thread struct lfset__thread *lfset__self __attribute__((tls_model("initial-exec")));

@@ -226,7 +226,7 @@ int lfset_barrier(void)
     if (!self) {
         return -ENOMEM;
     }
-    if (self->sections > 0 || lfset__rcu_is_reading() || lfset__is_reclaiming()) {
+    if (self->sections > 0 || lfset__rcu_is_reading() || lfset__local.reclaiming > 0) {
         return -EDEADLK;
     }
     lfset__rcu_barrier();

@@ -53,20 +53,17 @@ LFSET__INLINE struct lfset__key key_of(const struct lfset__set *set, const void 
 
 /* ---- nodes -------------------------------------------------------------------------------------- */
 
-static __thread unsigned walks __attribute__((tls_model("initial-exec")));
-static __thread bool ending __attribute__((tls_model("initial-exec")));
-static __thread struct obj_node *ended __attribute__((tls_model("initial-exec")));
-
 /* Each of the ended holds its set, found in the hash that nobody needs any more. */
 static void end_all(void)
 {
-    if (walks > 0 || ending) {
+    struct lfset__local *local = &lfset__local;
+    if (local->walks > 0 || local->ending) {
         return;
     }
-    ending = true;
-    while (ended) {
-        struct obj_node *node = ended;
-        ended = (struct obj_node *)(void *)node->linked.next;
+    local->ending = true;
+    while (local->ended) {
+        struct obj_node *node = (struct obj_node *)local->ended;
+        local->ended = node->linked.next;
         struct lfset__set *set = (struct lfset__set *)(uintptr_t)node->linked.node.hash;
         const struct lfset_obj_type *type = type_of(set);
         if (type->destroy) {
@@ -75,7 +72,7 @@ static void end_all(void)
         lfset__free(&set->allocator, node, sizeof *node, LFSET__NODE_ALIGN);
         lfset__set_drop(set);
     }
-    ending = false;
+    local->ending = false;
 }
 
 /* The last reference is gone. */
@@ -84,24 +81,24 @@ static void lfset__node_end(struct lfset__set *set, struct lfset__node *node)
     struct obj_node *last = obj_of(node);
     lfset__set_hold(set);
     node->hash = (uint64_t)(uintptr_t)set;
-    last->linked.next = (struct lfset__linked_node *)(void *)ended;
-    ended = last;
+    last->linked.next = (struct lfset__linked_node *)lfset__local.ended;
+    lfset__local.ended = last;
     end_all();
 }
 
 LFSET__INLINE void lfset__walk_begins(void)
 {
-    walks++;
+    lfset__local.walks++;
 }
 
 LFSET__INLINE void lfset__walk_ends(void)
 {
-    walks--;
+    lfset__local.walks--;
 }
 
 LFSET__INLINE void lfset__after_walk(void)
 {
-    if (lfset__unlikely(ended != NULL)) {
+    if (lfset__unlikely(lfset__local.ended != NULL)) {
         end_all();
     }
 }

@@ -210,7 +210,7 @@ void lfset__set_options(const struct lfset__set *set, struct lfset_options *opti
 int lfset__set_close(struct lfset__set *set)
 {
     if ((lfset__self && lfset__self->sections > 0) ||
-        (set->domain == LFSET_RCU && lfset__rcu_is_reading()) || lfset__is_reclaiming()) {
+        (set->domain == LFSET_RCU && lfset__rcu_is_reading()) || lfset__local.reclaiming > 0) {
         return -EDEADLK; // the section, or the caller itself, might hold back what we wait for
     }
     if (!lfset__thread_attach()) {

@@ -458,6 +458,7 @@ static void reset(void)
     record_count = 0;
     virtual_thread = 0;
     lfset__self = main_record;
+    lfset__local = (struct lfset__local){0};
     atomic_store_explicit(&main_record->in_use, true, memory_order_relaxed);
     for (unsigned i = 0; plan && i < plan->threads; i++) {
         sched_set_self(i, plan->attached[i] ? thread_records[i] : NULL);

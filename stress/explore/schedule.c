@@ -32,7 +32,9 @@ enum {
 
 struct context {
     struct switch_context at;
-    struct lfset__thread *self; // the library's thread-local pointer while this one does not run
+    // the library's thread-local variables while this one does not run
+    struct lfset__thread *self;
+    struct lfset__local local;
     const char *doing;
     char *stack;
     const _Atomic(uint32_t) *sleeps_at; // the futex; NULL: it does not sleep
@@ -149,6 +151,8 @@ static void go_to(unsigned next)
     unsigned old = current;
     contexts[old].self = lfset__self;
     lfset__self = contexts[next].self;
+    contexts[old].local = lfset__local;
+    lfset__local = contexts[next].local;
     current = next;
     switch_to(&contexts[old].at, &contexts[next].at);
 }
@@ -549,6 +553,7 @@ void sched_reset(void)
         contexts[i].doing = NULL;
         contexts[i].inject = false;
         contexts[i].self = NULL;
+        contexts[i].local = (struct lfset__local){0};
         contexts[i].sleeps_at = NULL;
         sched_result.stopped[i] = false;
     }

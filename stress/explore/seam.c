@@ -32,5 +32,6 @@ void seam_scan_at_next_retire(struct lfset__thread *thread)
 
 void seam_scan_everything(void)
 {
+    (void)lfset__thread_attach(); // the thread may have been detached
     scan_everything(NULL);
 }
