@@ -74,22 +74,37 @@ static __attribute__((noinline)) int one_slowly(const struct lfset_u64 *set, uin
     return result;
 }
 
-/* For sleepers: one load when nobody waits. */
-LFSET__INLINE void notify(struct lfset__set *set, uint64_t key)
+/* Wakes who waits for the key. Apart, so that one() can end with a jump to it. */
+static __attribute__((noinline)) int wake(struct lfset__set *set, uint64_t key)
 {
     struct lfset__key whole = {key};
-    lfset__notify(&set->waiting, lfset__tag(set, lfset__key_mixed(&whole)));
+    lfset__wake(lfset__tag(set, lfset__key_mixed(&whole)));
+    return 1;
 }
 
-/* Counts a change that was made, and leaves. Apart, so that one() can end with a jump to it. */
+/* For sleepers, after a change: one load when nobody waits. [wait.register] */
+LFSET__INLINE bool somebody_waits(struct lfset__set *set)
+{
+    return lfset__unlikely(lfset__load_sc(&set->waiting) != 0);
+}
+
+static __attribute__((noinline)) int wake_and_leave(const struct lfset__reclaim *domain,
+                                                    struct lfset__set *set, uint64_t key,
+                                                    struct lfset__guard guard)
+{
+    domain->leave(&guard);
+    return wake(set, key);
+}
+
+/* Counts a change that was made, and leaves. Apart for the same reason. */
 static __attribute__((noinline)) int count_and_leave(const struct lfset__reclaim *domain,
-                                                     struct lfset__set *set,
+                                                     struct lfset__set *set, uint64_t key,
                                                      struct lfset__guard guard,
                                                      const struct lfset__changed_word changed)
 {
     lfset__changed(set, changed.slice, &changed.probe, changed.change, 0);
     domain->leave(&guard);
-    return 1;
+    return somebody_waits(set) ? wake(set, key) : 1;
 }
 
 LFSET__INLINE int one(const struct lfset__reclaim *domain, const struct lfset_u64 *set,
@@ -103,11 +118,11 @@ LFSET__INLINE int one(const struct lfset__reclaim *domain, const struct lfset_u6
     int result = op == LFSET__CONTAINS
                      ? lfset__contains_fast(domain, base_of(set), &guard, key)
                      : lfset__update_fast(domain, base_of(set), &guard, key, op, &changed);
-    if (op != LFSET__CONTAINS && result > 0) {
-        notify(base_of(set), key);
-        if (lfset__unlikely(result == LFSET__COUNT)) {
-            return count_and_leave(domain, base_of(set), guard, changed);
-        }
+    if (op != LFSET__CONTAINS && lfset__unlikely(result == LFSET__COUNT)) {
+        return count_and_leave(domain, base_of(set), key, guard, changed);
+    }
+    if (op != LFSET__CONTAINS && result == 1 && somebody_waits(base_of(set))) {
+        return wake_and_leave(domain, base_of(set), key, guard);
     }
     domain->leave(&guard);
     return lfset__likely(result != LFSET__WALK) ? result : one_slowly(set, key, op);
@@ -178,11 +193,10 @@ LFSET__INLINE int one_of_many(const struct lfset__reclaim *domain, const struct 
                      ? lfset__contains_fast(domain, base_of(set), guard, key)
                      : lfset__update_fast(domain, base_of(set), guard, key, op, &changed);
     if (op != LFSET__CONTAINS && result > 0) {
-        notify(base_of(set), key);
         if (lfset__unlikely(result == LFSET__COUNT)) {
             lfset__changed(base_of(set), changed.slice, &changed.probe, changed.change, 0);
         }
-        return 1;
+        return somebody_waits(base_of(set)) ? wake(base_of(set), key) : 1;
     }
     if (lfset__unlikely(result == LFSET__WALK)) {
         struct lfset__walk walk = {.domain = domain, .set = base_of(set), .guard = *guard};

@@ -44,6 +44,7 @@ struct finder {
     const struct history *source;
     struct item *items; /* sorted by call */
     size_t count;
+    uint64_t end;   /* nothing that began after it is there, so nothing due after it can be judged */
     uint64_t *keys; /* all keys, ascending: their dense numbers */
     size_t key_count;
     bool *kept; /* by key */
@@ -162,6 +163,7 @@ static int prepare(struct finder *finder, uint64_t end)
     for (size_t i = 0; i < finder->key_count; i++)
         finder->kept[i] = true;
     finder->kept_count = finder->key_count;
+    finder->end = end;
     take_items(finder, end);
     return 0;
 }
@@ -363,7 +365,8 @@ static int trial_fails(struct finder *finder)
     if (status != 0)
         return status;
     finder->work += finder->trial.count + result.steps / 4 + 100;
-    return result.verdict == CHECKER_VIOLATION && finder->work < WORK_MOST;
+    return result.verdict == CHECKER_VIOLATION && result.failed_time <= finder->end &&
+           finder->work < WORK_MOST;
 }
 
 /* Is the window a violation in every variant? 1, 0 or a negative errno. */
