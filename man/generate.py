@@ -6,17 +6,19 @@
 
 What it reads, and what a page is made of:
 
-  /** Summary. More. @param name text @return ... @see name */      above an LFSET_API function: a page.
-      The first sentence is the page's line in `apropos`, so it is short. Functions that follow without
-      an empty line between belong to the same page, and their names are links to it.
-      @return tells the outcomes, then the errors, each `-ENAME`, or several with commas, and `: why`.
-  /** ... */ above `struct x {` or `enum x {`: a page of that name; its members have comments of their own,
-      before them, or after them as /**< ... */.
-  @file comments: a page for the header, with its functions under the headings `/* ---- so ---- */`. Macros
-      with names like functions have no pages of their own, only links to this one.
+  /** Summary. More. @param name text @return ... @see name */ above an LFSET_API function: a page.
+      The first sentence is the page's line in `apropos`, so it is short. Functions that follow
+      without an empty line between belong to the same page, and their names are links to it.
+      @return tells the outcomes, then the errors, each `-ENAME`, or several with commas, and
+      `: why`.
+  /** ... */ above `struct x {` or `enum x {`: a page of that name; the members have comments of
+      their own, before them, or after them as /**< ... */.
+  @file comments: a page for the header, with its functions under the headings
+      `/* ---- so ---- */`. Macros with names like functions have no pages of their own, only links
+      to this one.
 
-In comments `this` is code, lines that begin with "- " are a list, lines that are indented by four are
-shown as they are, an empty line begins a paragraph.
+In comments `this` is code, lines that begin with "- " are a list, lines that are indented by four
+are shown as they are, an empty line begins a paragraph.
 A comment that is missing or names what does not exist is an error, with its place.
 """
 import argparse
@@ -83,11 +85,12 @@ class Comment:
         """The first sentence, as an apropos line has it."""
         if not self.text:
             raise Malformed(f"{self.place}: the comment does not begin with what this is")
-        sentence = re.sub(r"^lfset_\w+: ", "", sentences(self.text[0])[0]).rstrip(".").replace("`", "")
+        sentence = re.sub(r"^lfset_\w+: ", "", sentences(self.text[0])[0])
+        sentence = sentence.rstrip(".").replace("`", "")
         if len(sentence) > SUMMARY_MAX:
             sentence = sentence.split(": ")[0]
         if len(sentence) > SUMMARY_MAX:
-            raise Malformed(f"{self.place}: the first sentence has more than {SUMMARY_MAX} characters")
+            raise Malformed(f"{self.place}: the first sentence is longer than {SUMMARY_MAX}")
         return sentence[0].lower() + sentence[1:]
 
 
@@ -122,7 +125,8 @@ class Type:
         self.declaration = [f"{kind} {name} {{"] + lines + ["};"]
         delimiter = ";" if kind == "struct" else ","
         pending = None
-        for token in re.finditer(rf"/\*\*(<?)(.*?)\*/|/\*.*?\*/|([^{delimiter}/]+){delimiter}?", body, re.S):
+        tokens = rf"/\*\*(<?)(.*?)\*/|/\*.*?\*/|([^{delimiter}/]+){delimiter}?"
+        for token in re.finditer(tokens, body, re.S):
             trailing, text, member = token.groups()
             if member and member.strip():
                 found = re.search(r"\(\*(\w+)\)", member) if kind == "struct" else None
@@ -136,61 +140,66 @@ class Type:
 
 
 class Header:
+    TOKEN = re.compile(
+        r"/\*\*(?P<comment>(?:(?!\*/).)*)\*/\n?"
+        r"|/\* -{4} (?P<heading>.*?) -* \*/"
+        r"|(?P<function>^LFSET_API [^;]*);"
+        r"|^(?P<kind>struct|enum) (?P<type>lfset_\w+)(?: \{(?P<body>.*?)\n?\})?;"
+        r"|^#define (?P<macro>\w+(?:\([^)]*\))?)(?:[^\n]*\\\n)*[^\n]*$", re.S | re.M)
+
     def __init__(self, path):
         with open(path, encoding="utf-8") as file:
             source = file.read()
+        stem = os.path.splitext(os.path.basename(path))[0]
         self.path = path
         self.include = "lfset/" + os.path.basename(path)
-        stem = os.path.splitext(os.path.basename(path))[0]
         self.name = "lfset" if stem == "lfset" else "lfset_" + stem
         self.comment = None
         self.types = []
-        self.macros = []     # (name or name(arguments), comment)
+        self.macros = []    # (name or name(arguments), comment)
         self.aliases = sorted(set(re.findall(r"^# *define (lfset_[a-z]\w*)\(", source, re.M)))
-        self.families = []   # (heading, [function, ...])
-        heading = ""
-        pattern = re.compile(
-            r"/\*\*(?P<comment>(?:(?!\*/).)*)\*/\n?"
-            r"|/\* -{4} (?P<heading>.*?) -* \*/"
-            r"|(?P<function>^LFSET_API [^;]*);"
-            r"|^(?P<kind>struct|enum) (?P<type>lfset_\w+)(?: \{(?P<body>.*?)\n?\})?;"
-            r"|^#define (?P<macro>\w+(?:\([^)]*\))?)(?:[^\n]*\\\n)*[^\n]*$", re.S | re.M)
-        comment = None
-        end = 0
-        for token in pattern.finditer(source):
-            place = f"{path}:{source.count(chr(10), 0, token.start()) + 1}"
+        self.families = []  # (heading, [function, ...])
+        self.heading = ""
+        self.read(source)
+        if self.comment is None:
+            raise Malformed(f"{path}:1: no @file comment")
+
+    def read(self, source):
+        comment = None    # the one before this token
+        adjoins = False   # a function comes before that, with no empty line between
+        previous, end = None, 0
+        for token in self.TOKEN.finditer(source):
+            place = f"{self.path}:{source.count(chr(10), 0, token.start()) + 1}"
             between = source[end:token.start()]
             if between.strip():
                 comment = None
             if token["comment"] is not None:
-                comment_gap = between
                 comment = Comment(token["comment"], place)
+                adjoins = previous is not None and bool(previous["function"]) and between == "\n"
                 if comment.tags["file"]:
                     self.comment, comment = comment, None
-            elif token["heading"]:
-                heading = token["heading"]
-                between = "\n\n"
-            elif token["function"]:
-                if comment is None:
-                    raise Malformed(f"{place}: the function has no comment")
-                function = Function(token["function"], comment)
-                # `;\n/** */\nLFSET_API`: nothing empty between the two
-                if self.families and comment_gap == "\n" and previous_was_function:
-                    self.families[-1][1].append(function)
-                else:
-                    self.families.append((heading, [function]))
-            elif token["kind"] and comment is not None:
-                self.types.append(Type(token["kind"], token["type"], token["body"], comment))
-            elif token["kind"] and token["body"] is not None:
-                raise Malformed(f"{place}: {token['type']} has no comment")
-            elif token["macro"] and comment is not None:
-                self.macros.append((token["macro"], comment))
-            if token["comment"] is None:
-                previous_was_function = token["function"] is not None
+            else:
+                self.take(token, place, comment, adjoins)
                 comment = None
-            end = token.end()
-        if self.comment is None:
-            raise Malformed(f"{path}:1: no @file comment")
+            previous, end = token, token.end()
+
+    def take(self, token, place, comment, adjoins):
+        if token["heading"]:
+            self.heading = token["heading"]
+        elif token["function"]:
+            if comment is None:
+                raise Malformed(f"{place}: the function has no comment")
+            function = Function(token["function"], comment)
+            if adjoins:
+                self.families[-1][1].append(function)
+            else:
+                self.families.append((self.heading, [function]))
+        elif token["kind"] and comment is not None:
+            self.types.append(Type(token["kind"], token["type"], token["body"], comment))
+        elif token["kind"] and token["body"] is not None:
+            raise Malformed(f"{place}: {token['type']} has no comment")
+        elif token["macro"] and comment is not None:
+            self.macros.append((token["macro"], comment))
 
 
 def split_outside_parentheses(text):
@@ -217,7 +226,8 @@ def sentences(text):
 def escape(text, code=False):
     text = text.replace("\\", "\\e").replace("^", "\\(ha").replace("~", "\\(ti")
     # a hyphen joins two words; everything else that looks like one is a minus
-    text = text.replace("-", "\\-") if code else re.sub(r"(?<![A-Za-z])-|-(?![A-Za-z(])", r"\\-", text)
+    minus = "-" if code else r"(?<![A-Za-z])-|-(?![A-Za-z(])"
+    text = re.sub(minus, r"\\-", text)
     return text.replace("'", "\\(aq") if code else text
 
 
@@ -290,10 +300,12 @@ class Page:
 
     def inline(self, text, code=False):
         known = "|".join(map(re.escape, self.known)) or "(?!)"
-        pattern = (r"(?P<code>`[^`]+`)|(?P<manual>\b[a-z][\w-]*\(\d\))|(?P<ours>\blfset_[a-z]\w*\w\b(?:\(\))?)"
+        pattern = (r"(?P<code>`[^`]+`)|(?P<manual>\b[a-z][\w-]*\(\d\))"
+                   r"|(?P<ours>\blfset_[a-z]\w*\w\b(?:\(\))?)"
                    rf"|(?P<error>{ERROR})|(?P<constant>\bLFSET_[A-Z0-9_]*[A-Z0-9]\b)"
                    rf"|(?P<call>\b(?:{known})\((?:\w+)(?:, \w+)*\))"
-                   rf"|(?P<parameter>\*(?:{known})\b|\b(?:{known})(?=\[|->| is NULL| are NULL| is not NULL))")
+                   rf"|(?P<parameter>\*(?:{known})\b|\b(?:{known})"
+                   r"(?=\[|->| is NULL| are NULL| is not NULL))")
         out, end = "", 0
         for match in re.finditer(pattern, text):
             plain = escape(text[end:match.start()], code)
@@ -337,7 +349,8 @@ class Page:
     def prototype(self, function):
         def pieces(parameter):
             names = names_in(parameter)
-            return [("I" if part in names else "B", part) for part in re.split(r"(\w+)", parameter) if part]
+            parts = re.split(r"(\w+)", parameter)
+            return [("I" if part in names else "B", part) for part in parts if part]
 
         head = function.result + function.name + "("
         lines = [[("B", head)]]
@@ -363,8 +376,9 @@ class Page:
 
     def text(self):
         manual = self.manual
-        return (f'.\\" Generated from the comments of the headers; do not edit.\n'
-                f'.TH {self.names[0]} 3 {manual.date} "lfset {manual.version}" "Library Functions"\n.nh\n' + self.body)
+        return ('.\\" Generated from the comments of the headers; do not edit.\n'
+                f'.TH {self.names[0]} 3 {manual.date} "lfset {manual.version}" "Library Functions"\n'
+                '.nh\n' + self.body)
 
 
 def split_return(text):
@@ -388,7 +402,8 @@ class Manual:
             self.page_of |= {name: header.name for name in [header.name] + header.aliases}
         for header in headers:
             for type_ in header.types:
-                self.page_of.setdefault(type_.name, type_.name if type_.declaration else header.name)
+                page = type_.name if type_.declaration else header.name
+                self.page_of.setdefault(type_.name, page)
             for _, family in header.families:
                 for function in family:
                     self.page_of[function.name] = function.name
@@ -464,7 +479,8 @@ class Manual:
 
     def family_page(self, header, family):
         first = family[0]
-        page = Page(self, [function.name for function in family], first.comment.summary(), header.include)
+        names = [function.name for function in family]
+        page = Page(self, names, first.comment.summary(), header.include)
         page.known = list(dict.fromkeys(name for function in family for name in function.names))
         types = [type_ for type_ in header.types if type_.name == first.name]
         for type_ in types:
@@ -513,7 +529,8 @@ class Manual:
         page.section("RETURN VALUE")
         page.prose(first_upper(outcome).rstrip(".") + ".")
         named = {name for names, _ in errors for name in names}
-        if "const struct lfset_cancel *cancel" in first.parameters and first.name != "lfset_cancel_check":
+        takes_token = "const struct lfset_cancel *cancel" in first.parameters
+        if takes_token and first.name != "lfset_cancel_check":
             errors += [([name], None) for name in ("-ECANCELED", "-ETIMEDOUT") if name not in named]
         if not errors:
             return
@@ -523,14 +540,12 @@ class Manual:
             for number, name in enumerate(names):
                 page.body += ".TP\n" if number == 0 or not why else ".TQ\n"
                 page.body += (bold(name) if name != "-errno" else "\\-" + italic("errno")) + "\n"
+                if not why and name[1:] not in USUAL_ERRORS:
+                    raise Malformed(f"{first.comment.place}: {first.name}: {name} without a reason")
                 if not why:
-                    page.prose(USUAL_ERRORS.get(name[1:], "") or unexplained(first, name))
+                    page.prose(USUAL_ERRORS[name[1:]])
             if why:
                 page.prose((why if why.split()[0] in page.known else first_upper(why)) + ".")
-
-
-def unexplained(function, name):
-    raise Malformed(f"{function.comment.place}: {function.name}: {name} without a reason")
 
 
 def first_upper(text):
@@ -539,9 +554,10 @@ def first_upper(text):
 
 # ---------------------------------------------------------------- the program
 def main():
-    parser = argparse.ArgumentParser(description="Manual pages of section 3 from the headers' comments.")
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--version", required=True, help="of the library")
-    parser.add_argument("--dated-like", required=True, metavar="PAGE", help="a page whose date is taken")
+    parser.add_argument("--dated-like", required=True, metavar="PAGE",
+                        help="a page whose date is taken")
     parser.add_argument("--output", required=True, metavar="DIRECTORY")
     parser.add_argument("headers", nargs="+", metavar="HEADER")
     arguments = parser.parse_args()

@@ -247,7 +247,7 @@ static int obj_contains(void *set, uint64_t key)
 static int64_t obj_add_many(void *set, const uint64_t *keys, size_t count, int8_t *results)
 {
     struct objects *objects = set;
-    void *added[TARGET_BATCH];
+    void *added[TARGET_BATCH] = {NULL};
     size_t made = 0;
 
     while (made < count && (added[made] = object_new(objects, keys[made])) != NULL)

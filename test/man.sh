@@ -145,7 +145,7 @@ function='LFSET_API int lfset_bad_do(int how);'
 check 'a sound header is accepted' generate "/** Does it. @return 0. -EINVAL: bad. */\n$function"
 check 'refused: no comment' refused 5 'has no comment' "$function"
 check 'refused: no first sentence' refused 5 'does not begin' "/** @return 0. */\n$function"
-check 'refused: a long first sentence' refused 5 'more than 80' \
+check 'refused: a long first sentence' refused 5 'longer than 80' \
     "/** This sentence goes on and on and on, until it is too long for a line in a list of pages. @return 0. */\n$function"
 check 'refused: a parameter that is not there' refused 5 'no parameter what' \
     "/** Does. @param what to do. @return 0. */\n$function"

@@ -83,7 +83,7 @@ stress()
     kind=$1
     lfset=$2/lfset
     shift 2
-    run "$kind" "$lfset" stress --set u64 --seed 1 --history "$logs/$kind.history" "$@"
+    run "$kind" "$lfset" stress --seed 1 --history "$logs/$kind.history" "$@"
 }
 
 run format make format-check
@@ -95,10 +95,13 @@ run_each litmus "$BUILD/litmus" 'stress/litmus/*.c'
 run_each litmus-tsan "$BUILD/thread/litmus" 'stress/litmus/*.c'
 for domain in rcu hp; do
     run "explore-$domain" "$BUILD/lfset-explore" --domain $domain --runs 500000 --quiet
-    stress stress-$domain "$BUILD" --domain $domain --seconds 15
-    stress stress-$domain-stall "$BUILD" --domain $domain --seconds 5 --stall --churn-threads
-    stress stress-$domain-tsan "$BUILD/thread" --domain $domain --seconds 10
-    stress stress-$domain-asan "$BUILD/address,undefined" --domain $domain --seconds 5
+    stress stress-all-$domain-stall "$BUILD" --domain $domain --seconds 6 --stall --churn-threads
+    for set in u64 bytes obj; do
+        stress stress-$set-$domain "$BUILD" --set $set --domain $domain --seconds 3
+        stress stress-$set-$domain-tsan "$BUILD/thread" --set $set --domain $domain --seconds 3
+        stress stress-$set-$domain-asan "$BUILD/address,undefined" --set $set --domain $domain \
+            --seconds 2
+    done
 done
 for script in test/*.sh; do
     case $script in

@@ -40,5 +40,5 @@ if [ -x "$BUILD/lfset-bench" ]; then
 fi
 
 step 'Stress: lfset stress, every round checked exactly'
-"$lfset" stress --set u64 --threads 4 --seconds 16 --history "$work/stress.history" \
+"$lfset" stress --threads 4 --seconds 16 --history "$work/stress.history" \
     --report "$BUILD/report.html"

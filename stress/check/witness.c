@@ -44,7 +44,7 @@ struct finder {
     const struct history *source;
     struct item *items; /* sorted by call */
     size_t count;
-    uint64_t end;   /* nothing that began after it is there, so nothing due after it can be judged */
+    uint64_t end; /* nothing that began after it is there, so nothing due after it can be judged */
     uint64_t *keys; /* all keys, ascending: their dense numbers */
     size_t key_count;
     bool *kept; /* by key */
@@ -703,7 +703,7 @@ int witness__part_fails(struct checker *checker, const struct history *history,
                         const struct witness_part *part)
 {
     struct finder finder = {.checker = checker, .source = history};
-    int status = prepare(&finder, HISTORY_PENDING - 1);
+    int status = prepare(&finder, part->end);
     if (status == 0) {
         for (size_t i = 0; i < finder.key_count; i++) {
             finder.kept[i] = !part->leave_key[i];
@@ -711,7 +711,7 @@ int witness__part_fails(struct checker *checker, const struct history *history,
         }
         for (size_t i = 0; i < finder.count; i++)
             finder.items[i].removed = part->leave_record[i] && is_read(&finder.items[i]);
-        finder.start = part->start;
+        finder.start = part->start < finder.count ? part->start : finder.count;
         finder.start_state = part->any_start ? START_ANY : START_DERIVED;
         status = window_fails(&finder);
     }

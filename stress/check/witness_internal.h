@@ -9,6 +9,7 @@
  *  there, without some keys and some reads. */
 struct witness_part {
     size_t start;
+    uint64_t end;             /**< without the records that begin after it */
     bool any_start;           /**< from every state, not from that which follows from before */
     const bool *leave_key;    /**< by rank of the key among all keys of the history, ascending */
     const bool *leave_record; /**< by order of call; only reads are left out */

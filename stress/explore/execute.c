@@ -290,6 +290,7 @@ static bool holds_now(const struct plan_op *op)
  * and do what is left to them. */
 static void judge_sleepers(void)
 {
+    sched_set_doing("judgement: sleepers");
     unsigned sleeper = SCHED_THREADS;
     for (unsigned t = plan->threads; t-- > 0;) {
         if (!sched_sleeps(t)) {

@@ -1,9 +1,19 @@
 #!/bin/sh
 # Each public header compiles alone, twice included, in C and C++, with both compilers, without a
-# warning; and use.c compiles in both languages.
+# warning; use.c compiles in both languages, and generic.c also works in both.
 set -u
 . test/tap.sh
-flags='-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -fsyntax-only -Iinclude'
+mkdir -p "$BUILD/test"
+libs=$(pkg-config --libs liburcu-bp)
+warnings='-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -Iinclude'
+flags="$warnings -fsyntax-only"
+
+# generic COMPILER LANGUAGE STANDARD
+generic()
+{
+    "$1" -x "$2" "-std=$3" $warnings test/header/generic.c -x none -o "$BUILD/test/generic" \
+        "$BUILD/liblfset.a" $libs -pthread && "$BUILD/test/generic"
+}
 
 # alone HEADER COMPILER LANGUAGE STANDARD
 alone()
@@ -26,6 +36,7 @@ for compiler in gcc clang; do
         done
         check "use.c, $compiler $standard" \
             "$compiler" -x "$language" "-std=$standard" $flags test/header/use.c
+        check "generic.c, $compiler $standard" generic "$compiler" "$language" "$standard"
     done
 done
 finish

@@ -1080,8 +1080,8 @@ static void party_body(void *arg)
     const struct party *party = arg;
     void *a = party->crossed ? party->b : party->a;
     void *b = party->crossed ? party->a : party->b;
-    for (size_t i = 0; i < scaled(60); i++) {
-        party_combine(party, a, b, true);
+    for (size_t i = 0; i < scaled(20); i++) {
+        party_combine(party, a, b, i % 10 == 0);
         const int relation = party->kind->compare(a, b, NULL);
         if (relation != LFSET_INTERSECTS)
             fault("%s: compare answers %d", party->kind->name, relation);
@@ -1170,6 +1170,8 @@ TEST_BOTH(algebra, two_sets_absorb_each_other)
 }
 
 /* A key that moves (the next one is added before the last one is removed) is always there. */
+enum { STEPS = 100 };
+
 struct mover {
     const struct kind *kind;
     void *set;
@@ -1179,14 +1181,12 @@ struct mover {
 static void move(void *arg)
 {
     const struct mover *mover = arg;
-    for (uint64_t id = 0; !atomic_load(mover->done); id++) {
-        if (mover->kind->add(mover->set, id % 500 + 1) != 1 ||
-            mover->kind->remove(mover->set, id % 500) != 1)
+    uint64_t from = 0;
+    while (!atomic_load(mover->done)) {
+        const uint64_t to = (from + 1) % (STEPS + 1);
+        if (mover->kind->add(mover->set, to) != 1 || mover->kind->remove(mover->set, from) != 1)
             fault("%s: the mover stumbled", mover->kind->name);
-        if (id % 500 == 499) { /* and back to 0 */
-            if (mover->kind->add(mover->set, 0) != 1 || mover->kind->remove(mover->set, 500) != 1)
-                fault("%s: the mover stumbled", mover->kind->name);
-        }
+        from = to;
     }
 }
 
@@ -1200,9 +1200,12 @@ static void look(void *arg)
             fault("%s: clone failed", kind->name);
             break;
         }
-        const int64_t size = kind->size(copy);
-        if (size < 1 || size > 2)
-            fault("%s: %" PRId64 " keys at one instant", kind->name, size);
+        /* By contains: size would retire a slice, and destroy then wait for the mover's many. */
+        int count = 0;
+        for (uint64_t id = 0; id <= STEPS; id++)
+            count += kind->contains(copy, id);
+        if (count < 1 || count > 2)
+            fault("%s: %d keys at one instant", kind->name, count);
         kind->destroy(copy);
         if ((kind->compare(mover->set, mover->set, NULL) & LFSET_EQUAL) == 0)
             fault("%s: a set is not equal to itself", kind->name);

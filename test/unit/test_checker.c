@@ -1347,7 +1347,11 @@ Test(witness, no_part_of_a_linearizable_history_is_a_violation)
                 leave_key[key] = !all_keys && below(&random, 2);
             for (size_t record = 0; record < MOST_OPS; record++)
                 leave_record[record] = below(&random, 4) == 0;
+            uint64_t end = below(&random, 2)
+                               ? HISTORY_PENDING - 1
+                               : history.records[below(&random, history.count)].invoke;
             struct witness_part part = {.start = below(&random, history.count + 1),
+                                        .end = end,
                                         .any_start = below(&random, 2),
                                         .leave_key = leave_key,
                                         .leave_record = leave_record};

@@ -1034,6 +1034,199 @@ TEST_BOTH(obj, destroy_may_use_its_set_and_another)
     ledger_end(&ledger);
 }
 
+/* What a destroy callback is answered, wherever it is called. */
+struct refusals {
+    struct lfset_obj *other;
+    atomic_size_t calls;
+    atomic_size_t wrong;
+};
+
+static void refusals_destroy(void *ctx, void *object)
+{
+    struct refusals *refusals = ctx;
+    item_destroy(NULL, object);
+    atomic_fetch_add(&refusals->calls, 1);
+    if (lfset_barrier() != -EDEADLK)
+        atomic_fetch_add(&refusals->wrong, 1);
+    if (refusals->other != NULL && lfset_obj_destroy(refusals->other) != -EDEADLK) {
+        refusals->other = NULL;
+        atomic_fetch_add(&refusals->wrong, 1);
+    }
+}
+
+/* `how` lets go of the one object of a set of this domain, which then is destroyed. */
+static void check_refusals(enum lfset_domain domain, const char *name,
+                           void (*how)(struct lfset_obj *set))
+{
+    struct ledger ledger;
+    ledger_init(&ledger, 2);
+    struct refusals refusals = {.calls = 0};
+    struct lfset_obj_type type = item_type;
+    type.ctx = &refusals;
+    type.destroy = refusals_destroy;
+    refusals.other = obj_new(domain, &item_type, NULL);
+    struct lfset_obj *set = obj_new(domain, &type, NULL);
+    CHECK_EQ(obj_add_key(set, &ledger, 1), 1);
+    how(set);
+    CHECK_EQ(atomic_load(&refusals.calls), 1);
+    CHECK(atomic_load(&refusals.wrong) == 0, "%s: barrier or destroy was not refused", name);
+    obj_end(refusals.other, NULL);
+    ledger_end(&ledger);
+}
+
+static void how_barrier(struct lfset_obj *set)
+{
+    CHECK_EQ(lfset_obj_remove(set, PROBE(1)), 1);
+    CHECK_EQ(lfset_obj_purge(set), 1);
+    CHECK_EQ(lfset_barrier(), 0);
+    CHECK_EQ(lfset_obj_destroy(set), 0);
+}
+
+static void how_clear(struct lfset_obj *set)
+{
+    CHECK_EQ(lfset_obj_clear(set, NULL), 1);
+    CHECK_EQ(lfset_barrier(), 0);
+    CHECK_EQ(lfset_obj_destroy(set), 0);
+}
+
+static void how_snapshot(struct lfset_obj *set)
+{
+    struct lfset_obj_snapshot *snapshot = NULL;
+    CHECK_EQ(lfset_obj_drain(set, &snapshot, NULL), 0);
+    CHECK_EQ(lfset_barrier(), 0);
+    CHECK_EQ(lfset_obj_destroy(set), 0);
+    lfset_obj_snapshot_destroy(snapshot);
+    CHECK_EQ(lfset_barrier(), 0);
+}
+
+static void how_destroy(struct lfset_obj *set)
+{
+    CHECK_EQ(lfset_obj_destroy(set), 0);
+}
+
+TEST_BOTH(obj, destroy_may_not_wait_when_a_barrier_calls_it)
+{
+    check_refusals(domain, "barrier", how_barrier);
+    check_refusals(domain, "clear", how_clear);
+}
+
+TEST_BOTH(obj, destroy_may_not_wait_when_a_snapshot_s_end_calls_it)
+{
+    check_refusals(domain, "snapshot_destroy", how_snapshot);
+}
+
+static void clear_body(void *set)
+{
+    if (lfset_obj_clear(set, NULL) < 0)
+        fault("clear failed");
+}
+
+/* Others clear the set and reclaim what they can, so that the section's reference is the last. */
+static void how_section(struct lfset_obj *set)
+{
+    CHECK_EQ(lfset_section_enter(), 0);
+    get_object(set, 1);
+    for (size_t i = 0; i < 3; i++) {
+        crew_run(1, clear_body, set, 0);
+        CHECK_EQ(lfset_obj_contains(set, PROBE(1)), 0); /* protects the new slice instead */
+    }
+    CHECK_EQ(lfset_section_leave(), 0);
+    CHECK_EQ(lfset_obj_destroy(set), 0);
+}
+
+TEST(obj, destroy_may_not_wait_when_a_section_s_end_calls_it_hp)
+{
+    check_refusals(LFSET_HP, "section_leave", how_section);
+}
+
+TEST_BOTH(obj, destroy_may_not_wait_when_the_set_s_end_calls_it)
+{
+    check_refusals(domain, "destroy", how_destroy);
+}
+
+/* References got by a destroy callback, which may be called by the end of a section itself. */
+struct getting {
+    struct lfset_obj *set;
+    atomic_size_t found;
+};
+
+static void getting_destroy(void *ctx, void *object)
+{
+    struct getting *getting = ctx;
+    const uint64_t key = ((struct item *)object)->key;
+    item_destroy(NULL, object);
+    if (getting->set == NULL)
+        return;
+    void *other = NULL;
+    if (lfset_section_enter() != 0)
+        fault("enter failed in a destroy callback");
+    if (lfset_obj_get(getting->set, PROBE(key + 1), &other) == 1) {
+        atomic_fetch_add(&getting->found, 1);
+        if (lfset_obj_remove(getting->set, other) != 1 || lfset_obj_purge(getting->set) < 0)
+            fault("remove failed in a destroy callback");
+        if (!item_intact(other) || ((struct item *)other)->key != key + 1)
+            fault("a reference is not good in a destroy callback");
+    }
+    if (lfset_section_leave() != 0)
+        fault("leave failed in a destroy callback");
+}
+
+/* Each object's end finds and removes the next one: a cascade. */
+TEST_BOTH(obj, destroy_may_hold_references)
+{
+    enum { COUNT = 200 };
+    struct ledger ledger;
+    ledger_init(&ledger, COUNT);
+    struct getting getting = {.set = NULL};
+    struct lfset_obj_type type = item_type;
+    type.ctx = &getting;
+    type.destroy = getting_destroy;
+    struct lfset_obj *set = obj_new(domain, &type, NULL);
+    for (uint64_t key = 0; key < COUNT; key++)
+        CHECK_EQ(obj_add_key(set, &ledger, key), 1);
+    getting.set = set;
+    CHECK_EQ(lfset_section_enter(), 0);
+    get_object(set, 0);
+    get_object(set, COUNT / 2);
+    CHECK_EQ(lfset_obj_remove(set, PROBE(0)), 1);
+    CHECK_EQ(lfset_obj_remove(set, PROBE(COUNT / 2)), 1);
+    CHECK_EQ(lfset_obj_purge(set), 1);
+    CHECK_EQ(lfset_section_leave(), 0);
+    for (size_t i = 0; i < 4 * COUNT && ledger_destroyed(&ledger) < COUNT; i++)
+        CHECK_EQ(lfset_barrier(), 0);
+    check_faults();
+    CHECK_EQ(ledger_destroyed(&ledger), COUNT);
+    CHECK_EQ(atomic_load(&getting.found), COUNT - 2);
+    getting.set = NULL;
+    obj_end(set, NULL);
+    ledger_end(&ledger);
+}
+
+/* Ends inside its section, with references. */
+static void leaver_body(void *arg)
+{
+    const struct holding *holding = arg;
+    void *object = NULL;
+    if (lfset_section_enter() != 0 || lfset_obj_get(holding->set, PROBE(1), &object) != 1 ||
+        lfset_obj_pop(holding->set, &object) != 1)
+        fault("no reference");
+}
+
+TEST_BOTH(obj, a_thread_s_end_lets_go_of_its_references)
+{
+    struct ledger ledger;
+    ledger_init(&ledger, 2);
+    struct holding holding = {.set = obj_new(domain, &item_type, NULL), .ledger = &ledger};
+    CHECK_EQ(obj_add_key(holding.set, &ledger, 1), 1);
+    CHECK_EQ(obj_add_key(holding.set, &ledger, 2), 1);
+    crew_run(1, leaver_body, &holding, 0);
+    CHECK_EQ(lfset_obj_clear(holding.set, NULL), 1);
+    CHECK_EQ(lfset_barrier(), 0);
+    CHECK_EQ(ledger_destroyed(&ledger), 2);
+    obj_end(holding.set, NULL);
+    ledger_end(&ledger);
+}
+
 struct visitor {
     struct lfset_obj *set;
     struct ledger *ledger;

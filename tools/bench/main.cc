@@ -26,13 +26,19 @@ struct options {
     std::string json;
     std::string bytes_of;
     bool headline = false;
+    bool wake = false;
 };
 
-enum { OPTION_HEADLINE = 256, OPTION_JSON, OPTION_SEED, OPTION_LIST, OPTION_BYTES_OF };
+enum { OPTION_HEADLINE = 256, OPTION_WAKE, OPTION_JSON, OPTION_SEED, OPTION_LIST, OPTION_BYTES_OF };
 
 const argp_option descriptions[] = {
     {"headline", OPTION_HEADLINE, nullptr, 0,
      "Only what matters most, in about 20 seconds: 10^6 keys, 4 scenarios, 3 rounds", 0},
+    {"wake", OPTION_WAKE, nullptr, 0,
+     "Instead, how soon a sleeper notices a change or a cancellation, beside a condition variable "
+     "and "
+     "a poller; 15 seconds",
+     0},
     {"scenario", 's', "NAME,...", 0, "Scenarios, by name (--list)", 0},
     {"keys", 'k', "N,...", 0, "Keys present; twice as many are in use (1000000, or 1e6)", 0},
     {"threads", 't', "N,...", 0, "Threads at a time (default: 2, or the processors if fewer)", 0},
@@ -112,6 +118,9 @@ error_t parse(int key, char *argument, argp_state *state)
     switch (key) {
     case OPTION_HEADLINE:
         options.headline = true;
+        return 0;
+    case OPTION_WAKE:
+        options.wake = true;
         return 0;
     case 's':
         for (const std::string &name : split(argument))
@@ -221,9 +230,16 @@ int main(int argc, char **argv)
             if (peer.name == options.bytes_of)
                 return print_bytes(peer, options.settings.keys.front(), options.settings.seed);
 
+        std::string command = joined(argc, argv);
+        if (options.wake) {
+            std::vector<wake_result> results = wake_run(options.settings.rounds);
+            report_wake_table(results);
+            printf("\nmeasured by: %s\n", command.c_str());
+            return !options.json.empty() &&
+                   report_wake_json(options.json.c_str(), command, results) != 0;
+        }
         std::vector<cell> cells = run_all(options.settings);
         report_table(options.settings, cells);
-        std::string command = joined(argc, argv);
         printf("\nmeasured by: %s\n", command.c_str());
         if (!options.json.empty() &&
             report_json(options.json.c_str(), command, options.settings, cells) != 0)

@@ -227,13 +227,26 @@ json_t *json_machine()
     return object;
 }
 
+int json_write(json_t *root, const char *path)
+{
+    int status = json_dump_file(root, path, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+    if (status != 0)
+        fprintf(stderr, "lfset-bench: %s: cannot write: %s\n", path, strerror(errno));
+    json_decref(root);
+    return status;
+}
+
+void print_machine()
+{
+    for (const auto &fact : machine_facts())
+        printf("%s: %s\n", fact.first.c_str(), fact.second.c_str());
+}
+
 } // namespace
 
 void report_table(const settings &settings, const std::vector<cell> &cells)
 {
-    for (const auto &fact : machine_facts())
-        printf("%s: %s\n", fact.first.c_str(), fact.second.c_str());
-
+    print_machine();
     for (unsigned threads : settings.threads)
         for (uint64_t keys : settings.keys) {
             std::vector<const cell *> row;
@@ -272,9 +285,32 @@ int report_json(const char *path, const std::string &command, const settings &se
                   json_machine(), "settings", "rounds", static_cast<int>(settings.rounds),
                   "seconds", settings.seconds, "seed", static_cast<json_int_t>(settings.seed),
                   "cells", results, "relative_to_best_peer", summary);
-    int status = json_dump_file(root, path, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
-    if (status != 0)
-        fprintf(stderr, "lfset-bench: %s: cannot write: %s\n", path, strerror(errno));
-    json_decref(root);
-    return status;
+    return json_write(root, path);
+}
+
+void report_wake_table(const std::vector<wake_result> &results)
+{
+    print_machine();
+    printf("\nfrom the change until the waiter has returned, in microseconds\n");
+    printf("%-20s %8s %10s %10s %10s   %s\n", "", "samples", "median", "p99", "max", "what");
+    for (const wake_result &result : results)
+        printf("%-20s %8zu %10.1f %10.1f %10.1f   %s\n", result.name, result.microseconds.size(),
+               wake_quantile(result, 0.5), wake_quantile(result, 0.99), wake_quantile(result, 1),
+               result.about);
+}
+
+int report_wake_json(const char *path, const std::string &command,
+                     const std::vector<wake_result> &results)
+{
+    json_t *list = json_array();
+    for (const wake_result &result : results)
+        json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:f, s:f, s:f}", "name", result.name,
+                                              "about", result.about, "samples",
+                                              static_cast<json_int_t>(result.microseconds.size()),
+                                              "median_us", wake_quantile(result, 0.5), "p99_us",
+                                              wake_quantile(result, 0.99), "max_us",
+                                              wake_quantile(result, 1)));
+    return json_write(json_pack("{s:s, s:o, s:o}", "command", command.c_str(), "machine",
+                                json_machine(), "wake", list),
+                      path);
 }
