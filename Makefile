@@ -308,7 +308,7 @@ stress: ## a longer stress of every set and domain (STRESS_SECONDS each)
 	$(Q)BUILD=$(B) sh test/stress.sh $(STRESS_SECONDS)
 
 EXPLORE_SECONDS ?= 10
-EXPLORE_SCENARIOS ?= keys overfull chain gate clear pop many count rehash threads mix enomem stop
+EXPLORE_SCENARIOS ?= keys overfull chain gate clear pop many count rehash threads wait mix enomem stop
 explore: ## schedules of every scenario and domain (EXPLORE_SECONDS each)
 	$(submake) tools
 	$(Q)for scenario in $(EXPLORE_SCENARIOS); do for domain in rcu hp; do \

@@ -257,7 +257,7 @@ static inline int lfset__wait_for_empty(struct lfset__set *set, const struct lfs
     for (;;) {
         struct lfset__key key;
         struct lfset__witness witness = {{lfset__find_witness}, set, &key};
-        int result = lfset__each(set, &witness.visitor, cancel);
+        int result = lfset__each(set, &witness.visitor, NULL); // what holds goes before the token
         if (result == 1) {
             result = lfset__wait_for_key(set, &key, 0, cancel);
             lfset__key_unpin(set, &key);

@@ -374,7 +374,7 @@ TEST_BOTH(obj, without_a_destroy_nothing_is_destroyed)
     }
     for (uint64_t key = 0; key < COUNT; key += 2)
         CHECK_EQ(lfset_obj_remove(set, &items[key]), 1);
-    CHECK_EQ(lfset_obj_purge(set) >= 0, 1);
+    CHECK(lfset_obj_purge(set) >= 0, "purge failed");
     CHECK_EQ(lfset_obj_clear(set, NULL), COUNT / 2);
     CHECK_EQ(lfset_barrier(), 0);
     obj_end(set, &memory);
@@ -792,7 +792,7 @@ TEST_BOTH(obj, a_section_may_hold_many_references)
         CHECK(item_intact(held[key]) && held[key]->key == key, "object %" PRIu64 " is gone", key);
     CHECK_EQ(ledger_destroyed(&ledger), 0);
     CHECK_EQ(lfset_section_leave(), 0);
-    CHECK_EQ(lfset_obj_purge(set) >= 0, 1);
+    CHECK(lfset_obj_purge(set) >= 0, "purge failed");
     CHECK_EQ(lfset_barrier(), 0);
     CHECK_EQ(ledger_destroyed(&ledger), COUNT);
     obj_end(set, NULL);
@@ -1008,8 +1008,8 @@ TEST_BOTH(obj, destroy_may_use_its_set_and_another)
         nest.sets[i] = obj_new(domain, &type, &memory);
     atomic_store(&nest.budget, BUDGET);
     for (uint64_t key = 0; key < COUNT; key++) {
-        CHECK_EQ(obj_add_key(nest.sets[0], &ledger, key) >= 0, 1);
-        CHECK_EQ(obj_add_key(nest.sets[1], &ledger, key) >= 0, 1);
+        CHECK(obj_add_key(nest.sets[0], &ledger, key) >= 0, "add failed");
+        CHECK(obj_add_key(nest.sets[1], &ledger, key) >= 0, "add failed");
     }
     for (uint64_t key = 0; key < COUNT; key++) {
         CHECK(lfset_obj_remove(nest.sets[0], PROBE(key)) >= 0, "remove failed");
@@ -1190,7 +1190,8 @@ TEST_BOTH(obj, destroy_may_hold_references)
     get_object(set, COUNT / 2);
     CHECK_EQ(lfset_obj_remove(set, PROBE(0)), 1);
     CHECK_EQ(lfset_obj_remove(set, PROBE(COUNT / 2)), 1);
-    CHECK_EQ(lfset_obj_purge(set), 1);
+    /* 0 when a growth that was under way has left both behind. */
+    CHECK(lfset_obj_purge(set) >= 0, "purge failed");
     CHECK_EQ(lfset_section_leave(), 0);
     for (size_t i = 0; i < 4 * COUNT && ledger_destroyed(&ledger) < COUNT; i++)
         CHECK_EQ(lfset_barrier(), 0);
@@ -1246,7 +1247,7 @@ static int visitor_body(void *object, void *ctx)
     CHECK_EQ(lfset_obj_remove(visitor->set, item), 1);
     CHECK_EQ(obj_add_key(visitor->set, visitor->ledger, item->key + 100000), 1);
     if (visitor->count % 50 == 0)
-        CHECK_EQ(lfset_obj_purge(visitor->set) >= 0, 1);
+        CHECK(lfset_obj_purge(visitor->set) >= 0, "purge failed");
     if (visitor->count % 300 == 0)
         CHECK(lfset_obj_size(visitor->set, NULL) > 0, "size in a visitor failed");
     CHECK(item_intact(item), "the visited object is gone before the visit's end");
