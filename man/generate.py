@@ -453,7 +453,7 @@ class Manual:
                 page.body += f'.SS "{escape(heading[0].upper() + heading[1:])}"\n'
                 shown = heading
             page.known = family[0].names
-            names = ", ".join(bold(function.name) + "(3)" for function in family)
+            names = "\n.TQ\n".join(bold(function.name) + "(3)" for function in family)
             page.item(names, [first_upper(family[0].comment.summary()) + "."])
         page.known = ()
         page.see_also({("7", "lfset")} | {("3", type_.name) for type_ in whole})

@@ -10,11 +10,17 @@
 #include <stdlib.h>
 
 const struct target *const target_all[] = {
-    &target_u64,          &target_bytes,
-    &target_obj,          &target_mutex,
-    &target_broken_add,   &target_broken_snapshot,
-    &target_broken_clear, &target_broken_count,
-    &target_broken_each,  NULL,
+    &target_u64,
+    &target_bytes,
+    &target_obj,
+    &target_bitmap,
+    &target_mutex,
+    &target_broken_add,
+    &target_broken_snapshot,
+    &target_broken_clear,
+    &target_broken_count,
+    &target_broken_each,
+    NULL,
 };
 
 static struct {

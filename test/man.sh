@@ -66,7 +66,7 @@ everything_has_a_page()
 {
     ls "$pages" | sed 's/\.3$//' | lacks_none_of
 }
-# what apropos keeps
+# what apropos keeps of pages
 lexgrog -m $generated $written >"$work/names" 2>&1
 everything_is_in_a_name_line()
 {
@@ -94,6 +94,10 @@ check 'a function: the prototype of the header' each shows_prototype
 check 'a function: the result, if there is one' each tells_result
 
 # ---------------------------------------------------------------- pages
+groff_warns_of_nothing()
+{
+    has_not "$(groff -t -man -ww -T ascii $generated $written 2>&1 >/dev/null)" .
+}
 links_lead_to_pages()
 {
     for link in $links; do
@@ -123,6 +127,7 @@ all_installed()
 }
 check 'links lead to pages' links_lead_to_pages
 check 'mandoc warns of nothing' mandoc -T lint -W warning $generated $written
+check 'groff warns of nothing' groff_warns_of_nothing
 check 'NAME lines are what apropos reads, and short' apropos_finds_all
 check 'what pages refer to is there' references_resolve
 check 'pages have the version' has_not "$(grep -H '^\.TH ' $generated $written | grep -vF "\"lfset $version\"")" .

@@ -96,9 +96,11 @@ run_each litmus-tsan "$BUILD/thread/litmus" 'stress/litmus/*.c'
 for domain in rcu hp; do
     run "explore-$domain" "$BUILD/lfset-explore" --domain $domain --runs 500000 --quiet
     stress stress-all-$domain-stall "$BUILD" --domain $domain --seconds 6 --stall --churn-threads
-    for set in u64 bytes obj; do
+    for set in u64 bytes obj bitmap; do
         stress stress-$set-$domain "$BUILD" --set $set --domain $domain --seconds 3
-        stress stress-$set-$domain-tsan "$BUILD/thread" --set $set --domain $domain --seconds 3
+        # short rounds: more of them, and none that takes longer than all together should
+        stress stress-$set-$domain-tsan "$BUILD/thread" --set $set --domain $domain --seconds 3 \
+            --round-ops 1000
         stress stress-$set-$domain-asan "$BUILD/address,undefined" --set $set --domain $domain \
             --seconds 2
     done

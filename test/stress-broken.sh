@@ -57,7 +57,7 @@ check 'there is a report' grep -q 'Linearizable: yes' "$work/good.html"
 check 'all sets pass' exits 0 stress --ops 400000 --seed 1 --history "$work/all.bin" --report \
     "$work/all.html" --json "$work/all.json" --churn-threads
 check 'a binary history is accepted' exits 0 "$BUILD/lfset" check "$work/all.bin"
-for set in u64 bytes obj; do
+for set in u64 bytes obj bitmap; do
     for domain in rcu hp; do
         check "the report names $set on $domain" grep -q "<td>$set on $domain</td>" "$work/all.html"
     done

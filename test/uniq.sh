@@ -1,8 +1,9 @@
 #!/bin/sh
-# lfset uniq --integers prints what awk '!seen[$0]++' prints, with any number of threads, and refuses
-# what is no integer, by file and line, after printing what came before it.
+# lfset uniq prints what awk '!seen[$0]++' prints, with any number of threads, whatever the bytes;
+# with --integers it refuses what is no integer, by file and line, after printing what came before it.
 set -u
 . test/tap.sh
+export LC_ALL=C
 lfset=$BUILD/lfset
 work=$BUILD/test/uniq
 rm -rf "$work"
@@ -17,11 +18,12 @@ integers()
     }'
 }
 
-# same_as_awk FILE THREADS
+# same_as_awk OPTION... FILE
 same_as_awk()
 {
-    awk '!seen[$0]++' "$1" >"$work/expected"
-    "$lfset" uniq --integers --threads "$2" "$1" >"$work/output" && cmp "$work/expected" "$work/output"
+    for file; do :; done
+    [ -e "$file.distinct" ] || awk '!seen[$0]++' "$file" >"$file.distinct"
+    "$lfset" uniq "$@" >"$work/output" && cmp "$file.distinct" "$work/output"
 }
 
 # each of them several blocks long, so that blocks meet in the set and lines are cut between reads
@@ -34,17 +36,18 @@ awk 'BEGIN { for (i = 0; i < 400000; i++) print i % 2 ? 7 : i }' >"$work/mixed"
 check 'the corpora are there' test "$(cat "$work"/* | wc -l)" -eq 1600000
 for file in few half many distinct mixed empty; do
     for threads in 1 2 7; do
-        check "$file, $threads threads: as awk" same_as_awk "$work/$file" $threads
+        check "$file, $threads threads: as awk" same_as_awk --integers --threads $threads "$work/$file"
     done
 done
 
-# is TEXT STATUS ARGUMENT...: what lfset uniq --integers prints (a newline more or less) and its status
+# is TEXT STATUS ARGUMENT...: what lfset uniq $mode prints (a newline more or less) and its status
+mode=--integers
 is()
 {
     wanted=$1
     wanted_status=$2
     shift 2
-    text=$("$lfset" uniq --integers "$@" 2>"$work/errors")
+    text=$("$lfset" uniq $mode "$@" 2>"$work/errors")
     status=$?
     if [ "$text" != "$wanted" ] || [ $status -ne "$wanted_status" ]; then
         printf 'status %s, output:\n%s\nerrors:\n' $status "$text"
@@ -125,23 +128,27 @@ check 'by name' has "$(cat "$work/errors")" "none: cannot open: No such file"
 check 'a directory cannot be read' is '' 1 "$work"
 check 'and is told' has "$(cat "$work/errors")" 'cannot read: Is a directory'
 
+# full_disk OPTION... FILE
 full_disk()
 {
-    "$lfset" uniq --integers "$work/one" >/dev/full 2>"$work/errors"
+    "$lfset" uniq "$@" >/dev/full 2>"$work/errors"
     [ $? -eq 1 ] && has "$(cat "$work/errors")" 'standard output: .*No space left'
 }
-if [ -c /dev/full ]; then
-    check 'a full disk is told' full_disk
-else
-    skip 'a full disk is told' 'there is no /dev/full'
-fi
 
+# closed_pipe OPTION... FILE
 closed_pipe()
 {
-    { "$lfset" uniq --integers "$work/distinct" 2>"$work/errors"; echo $? >"$work/status"; } | head -n 1
+    { "$lfset" uniq "$@" 2>"$work/errors"; echo $? >"$work/status"; } | head -n 1
     [ "$(cat "$work/status")" -eq 1 ] && has "$(cat "$work/errors")" 'standard output: .*Broken pipe'
 }
-check 'a closed pipe is told' closed_pipe
+for options in --integers --unordered -c; do
+    if [ -c /dev/full ]; then
+        check "$options: a full disk is told" full_disk $options "$work/one"
+    else
+        skip "$options: a full disk is told" 'there is no /dev/full'
+    fi
+    check "$options: a closed pipe is told" closed_pipe $options "$work/distinct"
+done
 
 # The line is refused while the input stays open: nobody waits for more of it. Several times, because
 # another thread has to begin to read before the line is refused.
@@ -161,13 +168,182 @@ waits_for_nothing()
 }
 check 'a bad line ends the program though its input goes on' waits_for_nothing
 
+# ---- lines of any bytes
+
+# letters COUNT LENGTH LETTERS: random lines of so many letters at most, some empty
+letters()
+{
+    awk -v count="$1" -v length_max="$2" -v letters="$3" 'BEGIN {
+        for (x = 1; count-- > 0; print line) {
+            line = ""
+            x = (x * 69069 + 12345) % 4294967296
+            for (left = int(x / 256) % (length_max + 1); left > 0; left--) {
+                x = (x * 69069 + 12345) % 4294967296
+                line = line substr(letters, int(x / 65536) % length(letters) + 1, 1)
+            }
+        }
+    }'
+}
+
+# Lines about as long as a block, a byte more, a byte less, and many times as long, among short ones.
+long_lines()
+{
+    awk 'BEGIN {
+        for (block = "0123456789abcdef"; length(block) < 262144;)
+            block = block block
+        for (i = 0; i < 60; i++) {
+            print i % 7
+            if (i % 4 == 0)
+                print substr(block, i % 3 + 1) (i % 8 ? "x" : "")
+            if (i % 10 == 3)
+                print block block block substr(block, 1, 1000 * (i % 3)) block
+        }
+    }'
+}
+
+texts=$work/texts
+mkdir -p "$texts"
+integers 200000 50021 12345678901 | awk '{ print "host-" $1 % 23, "request /" $1 "/" $1 % 97 " took", $1 % 1009, "ms" }' \
+    >"$texts/log"
+letters 150000 4 'abcdefgh' | tr 'abcdefgh' '\000\001\200\377\r \t\033' >"$texts/garbage"
+# each line again about a block later: whoever takes blocks in another order is found out
+awk 'BEGIN { for (i = 0; i < 100000; i++) printf "%d here and there\n%d here and there\n", i, i - 6000 }' \
+    >"$texts/echo"
+cat "$lfset" "$lfset" >"$texts/program"
+long_lines >"$texts/long"
+printf 'b\na\nb\na\nc\na' >"$texts/no-newline"
+printf 'b\na\nb' >"$texts/no-newline-again"
+printf '\n\n\n\n' >"$texts/newlines"
+printf '\n' >"$texts/newline"
+printf '\0' >"$texts/nul"
+: >"$texts/empty"
+check 'garbage has NULs, and few distinct lines' test "$(tr -d '\000' <"$texts/garbage" | wc -c)" -lt \
+    "$(wc -c <"$texts/garbage")" -a "$(sort -u "$texts/garbage" | wc -l)" -lt 5000
+for words in /usr/share/dict/american-english-huge /usr/share/dict/words; do
+    [ -r "$words" ] && break
+done
+if [ -r "$words" ]; then
+    { cat "$words"; head -n 1000 "$words"; } >"$texts/words"
+else
+    skip 'a real word list' 'there is no /usr/share/dict/words (wamerican-huge)'
+fi
+
+# same_lines EXPECTED OPTION... FILE: the same lines in any order
+same_lines()
+{
+    expected=$1
+    shift
+    "$lfset" uniq "$@" | sort >"$work/output" && cmp "$expected" "$work/output"
+}
+
+# repeated_as_awk FILE: the repeated lines, first occurrence first
+repeated_as_awk()
+{
+    awk '{ if (!seen[$0]++) line[count++] = $0 }
+        END { for (i = 0; i < count; i++) if (seen[line[i]] > 1) print line[i] }' "$1" >"$work/expected"
+    "$lfset" uniq -d --threads 2 "$1" >"$work/output" && cmp "$work/expected" "$work/output"
+}
+
+# counts_in_order FILE: the lines behind the counts
+counts_in_order()
+{
+    "$lfset" uniq -c --threads 4 "$1" | cut -c 9- >"$work/output" && cmp "$1.distinct" "$work/output"
+}
+
+for file in "$texts"/*; do
+    name=$(basename "$file")
+    for threads in 1 2 4; do
+        check "$name, $threads threads: as awk" same_as_awk --threads $threads "$file"
+    done
+    sort "$file.distinct" >"$work/sorted"
+    check "$name, unordered: the lines of awk" same_lines "$work/sorted" --unordered --threads 4 "$file"
+    sort "$file" | uniq -c | sort >"$work/sorted"
+    check "$name, -c: as sort | uniq -c" same_lines "$work/sorted" -c --threads 2 "$file"
+    check "$name, -c: in order" counts_in_order "$file"
+    sort "$file" | uniq -c -d | sort >"$work/sorted"
+    check "$name, -c -d: as sort | uniq -c -d" same_lines "$work/sorted" -c -d --threads 4 "$file"
+    check "$name, -d: in order" repeated_as_awk "$file"
+done
+
+# files_as_awk OPTION...: each file's last line ends with it
+files_as_awk()
+{
+    set -- "$@" "$texts/no-newline" "$texts/empty" "$texts/log" "$texts/nul" "$texts/no-newline-again"
+    awk '!seen[$0]++' "$texts/no-newline" "$texts/empty" "$texts/log" "$texts/nul" \
+        "$texts/no-newline-again" >"$work/expected"
+    "$lfset" uniq "$@" >"$work/output" && cmp "$work/expected" "$work/output"
+}
+for threads in 1 2 4; do
+    check "several files, $threads threads: as awk" files_as_awk --threads $threads
+done
+
+mode=
+printf 'two\none\ntwo\n' >"$work/lines"
+check 'standard input, when there is no file' is "$(printf 'two\none')" 0 <"$work/lines"
+check 'standard input, as - between files' is "$(printf '9\ntwo\none\n1\n2\n3')" 0 "$work/nine" - \
+    "$work/one" <"$work/lines"
+check '-c: a count has 7 places' is "$(printf '      2 two\n      1 one')" 0 -c "$work/lines"
+check '-d: repeated lines only' is two 0 -d "$work/lines"
+check 'a missing file is told' is "$(printf 'two\none')" 1 "$work/lines" "$work/none" "$work/nine"
+check 'by name' has "$(cat "$work/errors")" 'none: cannot open: No such file'
+check 'a directory cannot be read' is '' 1 "$work"
+check 'and is told' has "$(cat "$work/errors")" 'cannot read: Is a directory'
+check '-c: a missing file is told, and no count that would be wrong' is '' 1 -c "$work/lines" "$work/none"
+
+# A pipe with a line of 100 MB, twice (mawk would need minutes): its output is known.
+huge_line()
+{
+    head -c 100000000 /dev/zero | tr '\0' x
+}
+huge()
+{
+    huge_line; printf '\nshort\n'; huge_line
+}
+huge_once()
+{
+    { huge_line; printf '\nshort\n'; } | cksum >"$work/expected"
+    huge | "$lfset" uniq --threads 2 | cksum >"$work/output"
+    cmp "$work/expected" "$work/output"
+}
+check 'a line of 100 MB' huge_once
+
+# With room for a fraction of what goes through.
+little_memory()
+(
+    ulimit -v 300000 || return
+    [ "$(yes 'a line like many others' | head -c 600000001 | "$lfset" uniq --threads 2 "$@" | wc -l)" -eq 2 ]
+)
+check 'memory does not grow with the input' little_memory
+check 'nor when lines are counted' little_memory -c
+
+# progress PATTERN COMMAND: what a terminal shows
+progress()
+{
+    has "$(script -qec "$2" /dev/null | tr '\r' '\n')" "$1"
+}
+# not_a_terminal COMMAND
+not_a_terminal()
+{
+    sh -c "$1" 2>"$work/errors" && [ ! -s "$work/errors" ]
+}
+# Slow readers and writers, so that there is time to show it.
+known="$lfset uniq $texts/log | { sleep 0.8; cat >/dev/null; }"
+unknown="{ cat $texts/log; sleep 0.8; cat $texts/log; } | $lfset uniq >/dev/null"
+if command -v script >/dev/null; then
+    check 'progress on a terminal' progress '^lfset uniq: [0-9]* of [0-9]* MB, [0-9]* s left' "$known"
+    check 'of a pipe, which has no size' progress '^lfset uniq: [0-9]* MB, [0-9]* MB/s' "$unknown"
+else
+    skip 'progress on a terminal' 'there is no script(1)'
+fi
+check 'none elsewhere' not_a_terminal "$known"
+
 # usage_error ARGUMENT...
 usage_error()
 {
     "$lfset" "$@" </dev/null
     [ $? -eq 2 ]
 }
-check '--integers is required' usage_error uniq
+check 'integers are not counted' usage_error uniq --integers -c
 check 'no threads are refused' usage_error uniq --integers --threads 0
 check 'threads that are no number are refused' usage_error uniq --integers --threads 2x
 check 'an unknown option is refused' usage_error uniq --integers --frobnicate

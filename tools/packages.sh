@@ -12,6 +12,7 @@ packages='
     clang clang-format libclang-rt-dev
     cmake
     python3 man-db mandoc
+    gawk mawk wamerican-huge time
 '
 
 if ! command -v dpkg-query >/dev/null; then

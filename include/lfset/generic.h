@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 /**
  * @file generic.h
- * One name for every kind of set: lfset_add(set, key) is lfset_u64_add, lfset_bytes_add, lfset_obj_add
- * or lfset_bitmap_add, by the type of `set`. In C11 these are macros that choose with _Generic; in C++
- * they are overloaded inline functions. Either way the chosen function is called directly, each argument
- * is evaluated once, and a wrong one is a compile-time error.
+ * One name for every kind of set: lfset_add(set, key) is lfset_u64_add, lfset_bytes_add,
+ * lfset_obj_add or lfset_bitmap_add, by the type of `set`. In C11 these are macros that choose with
+ * _Generic; in C++ they are overloaded inline functions. Either way the chosen function is called
+ * directly, each argument is evaluated once, and a wrong one is a compile-time error (but C ignores
+ * what follows the last).
  *
- * Arguments and answers are those of the function that is chosen: a key is one argument, and two (pointer,
- * length) for lfset_bytes. What is in brackets may be left out, from the end: options and cancel are
- * NULL then, max is 0. `x` is a set or a snapshot of any kind.
+ * Arguments and answers are those of the function that is chosen: a key is one argument, and two
+ * (pointer, length) for lfset_bytes. What is in brackets may be left out, from the end: options and
+ * cancel are NULL then, max is 0. `x` is a set or a snapshot of any kind.
  *
  *     lfset_create(&set, options)             lfset_create(&objects, type, options)
  *     lfset_destroy(x)

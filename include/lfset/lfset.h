@@ -44,11 +44,11 @@ LFSET_API const char *lfset_version(void);
  * How memory that was taken out of a set waits for its last reader. Chosen per set, at creation.
  *
  * - LFSET_RCU: deferred by liburcu's "bp" flavour. An operation outside a section pays for a
- *   read-side critical section (20 or so instructions); inside one (lfset_section_enter) it pays one
- *   predictable test. A reader that stops inside a section or an operation holds back all memory
- *   retired since, in every RCU set of the process.
- * - LFSET_HP: hazard pointers. An operation publishes one pointer. A reader that stops holds back at
- *   most LFSET_HP_SLOTS slices, whatever the others do: garbage is bounded.
+ *   read-side critical section (20 or so instructions); inside one (lfset_section_enter) it pays
+ *   one predictable test. A reader that stops inside a section or an operation holds back all
+ *   memory retired since, in every RCU set of the process.
+ * - LFSET_HP: hazard pointers. An operation publishes one pointer. A reader that stops holds back
+ *   at most LFSET_HP_SLOTS slices, whatever the others do: garbage is bounded.
  */
 enum lfset_domain { LFSET_RCU = 0, LFSET_HP = 1 };
 

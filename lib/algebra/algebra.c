@@ -195,12 +195,8 @@ int lfset__combine(const struct lfset__view *view, struct lfset__operand a,
                    enum lfset_combination combination, struct lfset__operand b, void **result,
                    const struct lfset_options *options, const struct lfset_cancel *cancel)
 {
-    if (!result) {
-        return -EINVAL;
-    }
-    *result = NULL;
-    if (is_missing(&a) || is_missing(&b) || (unsigned)combination > LFSET_SYMMETRIC_DIFFERENCE ||
-        !go_together(view, &a, &b)) {
+    if (!result || is_missing(&a) || is_missing(&b) ||
+        (unsigned)combination > LFSET_SYMMETRIC_DIFFERENCE || !go_together(view, &a, &b)) {
         return -EINVAL;
     }
     struct lfset_options like = LFSET_OPTIONS_INIT;

@@ -83,7 +83,7 @@ static inline int lfset__batch_put(struct lfset__batch *batch, const struct lfse
     return batch->count < LFSET__BATCH ? 0 : lfset__batch_flush(batch);
 }
 
-/** The operations; as the public functions that are named like them. */
+/** The operations; as the public functions that are named like them. *result is set on success only. */
 int lfset__combine(const struct lfset__view *view, struct lfset__operand a,
                    enum lfset_combination combination, struct lfset__operand b, void **result,
                    const struct lfset_options *options, const struct lfset_cancel *cancel);

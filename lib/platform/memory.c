@@ -91,6 +91,15 @@ const struct lfset_allocator lfset__default_allocator = {
     .flags = LFSET_ALLOC_ZEROED,
 };
 
+void *lfset__alloc(const struct lfset_allocator *allocator, size_t size, size_t align)
+{
+    if (allocator->alloc == default_alloc && size < MAP_THRESHOLD &&
+        align <= _Alignof(max_align_t)) {
+        return malloc(size); // as default_alloc, but for the zeros
+    }
+    return allocator->alloc(allocator->ctx, size, align);
+}
+
 void *lfset__alloc_zeroed(const struct lfset_allocator *allocator, size_t size, size_t align)
 {
     void *block = allocator->alloc(allocator->ctx, size, align);

@@ -214,8 +214,8 @@ static void scan(struct record *record, struct lfset__retired *list, const void 
 /* Besides the own stack takes those of records that have no thread now: orphans are adopted. */
 static void scan_own(struct record *record)
 {
-    if (record->thread.scanning || !lfset__fork_trylock_shared()) {
-        return; // within a scan already, or a fork is under way; the next retire tries again
+    if (record->thread.scanning || lfset__local.ending || !lfset__fork_trylock_shared()) {
+        return; // within a callback, or a fork is under way; the next retire tries again
     }
     record->thread.scanning = true;
     struct lfset__retired *list = take(record, NULL);
@@ -267,9 +267,13 @@ void lfset__hp_settle(struct lfset__thread *self)
     }
 }
 
-void lfset__hp_thread_release(struct lfset__thread *self)
+void lfset__hp_scan(struct lfset__thread *self)
 {
     scan_own(record_of(self));
+}
+
+void lfset__hp_thread_release(struct lfset__thread *self)
+{
     lfset__store_rel(&self->in_use, false); // [record.reuse]
 }
 
@@ -294,7 +298,7 @@ void lfset__hp_after_fork_in_child(struct lfset__thread *self)
             t->rcu_open = false;
             t->scanning = false;
             t->kept = NULL; // its references stay; who held them does not exist here
-            t->kept_count = t->kept_room = 0;
+            t->kept_count = t->kept_promised = t->kept_room = 0;
             lfset__store_rlx(&t->in_use, false);
         }
     }

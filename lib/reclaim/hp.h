@@ -27,6 +27,8 @@ extern bool lfset__hp_fences;
 
 void lfset__hp_init(void);
 struct lfset__thread *lfset__hp_thread_acquire(void);
+/** Reclaims what the thread retired and nobody holds. */
+void lfset__hp_scan(struct lfset__thread *self);
 void lfset__hp_thread_release(struct lfset__thread *self);
 void lfset__hp_retire(struct lfset__thread *self, struct lfset__retired *retired);
 /** Clears the thread's hazards, unless in a section, and scans what it retired when that is due. */

@@ -73,7 +73,7 @@ struct lfset__thread {
     bool scanning;     /**< HP: a reclaim function may use sets, and must not scan again */
     struct lfset__kept
         *kept; /**< what the section holds besides slices, to be dropped at its end */
-    unsigned kept_count, kept_room;
+    unsigned kept_count, kept_promised, kept_room;
     _Alignas(LFSET__LINE) _Atomic(bool) in_use;
     struct lfset__thread *next; /**< in the list of all records, which only grows */
 };
@@ -85,10 +85,13 @@ struct lfset__kept {
     void *what;
 };
 
-/** Makes room for one more. The thread is in a section. @return 0 or -ENOMEM. */
-int lfset__keep_reserve(void);
-/** Uses the room. */
+/** Promises room for one more, whatever callbacks keep meanwhile. The thread is in a section.
+ *  @return 0 or -ENOMEM. */
+int lfset__keep_promise(void);
+/** Uses a promise. */
 void lfset__keep(struct lfset__kept kept);
+/** Gives a promise back. */
+void lfset__keep_nothing(void);
 
 /** What a thread is in the middle of, also one that was never attached. */
 struct lfset__local {
@@ -100,6 +103,13 @@ struct lfset__local {
 };
 
 extern __thread struct lfset__local lfset__local __attribute__((tls_model("initial-exec")));
+
+/** Whether the thread is in a callback of somebody who reclaims: others may wait for its end, so it must
+ * not wait for others. */
+LFSET__INLINE bool lfset__in_callback(void)
+{
+    return lfset__local.reclaiming > 0 || lfset__local.ending;
+}
 
 /** NULL until the thread is attached. */
 extern __thread struct lfset__thread *lfset__self __attribute__((tls_model("initial-exec")));

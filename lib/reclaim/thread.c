@@ -64,28 +64,35 @@ static void after_fork_in_child(void)
 
 static void detach(struct lfset__thread *self)
 {
+    lfset__hp_scan(self); // while callbacks still find the thread attached
     lfset__self = NULL;
     lfset__hp_thread_release(self);
 }
 
-int lfset__keep_reserve(void)
+int lfset__keep_promise(void)
 {
     struct lfset__thread *self = lfset__self;
-    if (self->kept_count < self->kept_room) {
-        return 0;
+    if (self->kept_count + self->kept_promised == self->kept_room) {
+        unsigned room = self->kept_room ? 2 * self->kept_room : 16;
+        struct lfset__kept *kept = realloc(self->kept, room * sizeof *kept);
+        if (!kept) {
+            return -ENOMEM;
+        }
+        self->kept = kept;
+        self->kept_room = room;
     }
-    unsigned room = self->kept_room ? 2 * self->kept_room : 16;
-    struct lfset__kept *kept = realloc(self->kept, room * sizeof *kept);
-    if (!kept) {
-        return -ENOMEM;
-    }
-    self->kept = kept;
-    self->kept_room = room;
+    self->kept_promised++;
     return 0;
+}
+
+void lfset__keep_nothing(void)
+{
+    lfset__self->kept_promised--;
 }
 
 void lfset__keep(struct lfset__kept kept)
 {
+    lfset__self->kept_promised--;
     lfset__self->kept[lfset__self->kept_count++] = kept;
 }
 
@@ -182,7 +189,7 @@ int lfset_thread_detach(void)
     if (!self) {
         return 0;
     }
-    if (self->sections > 0) {
+    if (self->sections > 0 || lfset__in_callback()) {
         return -EBUSY;
     }
     pthread_setspecific(exit_key, NULL);
@@ -226,7 +233,7 @@ int lfset_barrier(void)
     if (!self) {
         return -ENOMEM;
     }
-    if (self->sections > 0 || lfset__rcu_is_reading() || lfset__local.reclaiming > 0) {
+    if (self->sections > 0 || lfset__rcu_is_reading() || lfset__in_callback()) {
         return -EDEADLK;
     }
     lfset__rcu_barrier();

@@ -100,6 +100,11 @@ static size_t lfset__node_weight(const struct lfset__set *set, const struct lfse
     return sizeof(struct bytes_node) + node->length;
 }
 
+static size_t lfset__key_weight(const struct lfset__key *key)
+{
+    return sizeof(struct bytes_node) + key->length;
+}
+
 static struct lfset__key lfset__node_key(const struct lfset__set *set,
                                          const struct lfset__node *node)
 {
@@ -429,6 +434,9 @@ static int wait_for(struct lfset_bytes *set, const void *key, size_t length, int
 {
     if (is_bad(set, key, length)) {
         return -EINVAL;
+    }
+    if (length > LFSET_BYTES_MAX) {
+        return present ? -E2BIG : 0;
     }
     struct lfset__key whole = key_of(base_of(set), key, length);
     return lfset__wait_for_key(base_of(set), &whole, present, cancel);

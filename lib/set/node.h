@@ -31,6 +31,7 @@
 #ifndef LFSET__NODE_H
 #define LFSET__NODE_H
 
+#include "platform/memory.h"
 #include "set/slice.h"
 
 struct lfset__node {
@@ -103,7 +104,7 @@ LFSET__INLINE bool lfset__node_drop(struct lfset__node *node)
  * allocator answers with an address that does not fit into a word. */
 static inline struct lfset__node *lfset__node_alloc(struct lfset__set *set, size_t bytes)
 {
-    struct lfset__node *node = set->allocator.alloc(set->allocator.ctx, bytes, LFSET__NODE_ALIGN);
+    struct lfset__node *node = lfset__alloc(&set->allocator, bytes, LFSET__NODE_ALIGN);
     if (node && ((uint64_t)(uintptr_t)node & ~LFSET__ADDRESS_MASK)) {
         set->allocator.free(set->allocator.ctx, node, bytes, LFSET__NODE_ALIGN);
         return NULL;

@@ -8,7 +8,7 @@
  *   lfset__node_equals(set, node, key)
  *   lfset__node_make(set, key)    a new node for the key, or NULL
  *   lfset__node_unmake(set, node) frees one that no word names
- *   lfset__node_weight(set, node) bytes that count when it is dead
+ *   lfset__node_weight(set, node) bytes that count when it is dead; lfset__key_weight(key): of its node
  *   lfset__node_key(set, node)    a key that the node equals
  *   lfset__walk_begins, _ends, lfset__after_walk
  */
@@ -28,13 +28,16 @@ struct lfset__key {
     struct lfset__node *made;     /**< for the word to be bound; no word names it yet */
     struct lfset__node *seen;     /**< what decided, held, if wants_seen */
     bool wants_seen;
-    bool shares; /**< `made` belongs to another set, too */
+    struct lfset__node
+        *origin; /**< of a clone: the node of another set that `made` will stand for */
+    struct lfset__set *origin_set;
 };
 
 static void lfset__node_end(struct lfset__set *set, struct lfset__node *node);
 static bool lfset__node_equals(const struct lfset__set *set, const struct lfset__node *node,
                                const struct lfset__key *key);
 static struct lfset__node *lfset__node_make(struct lfset__set *set, const struct lfset__key *key);
+static size_t lfset__key_weight(const struct lfset__key *key);
 static void lfset__node_unmake(struct lfset__set *set, struct lfset__node *node);
 static size_t lfset__node_weight(const struct lfset__set *set, const struct lfset__node *node);
 static struct lfset__key lfset__node_key(const struct lfset__set *set,
@@ -57,6 +60,7 @@ struct lfset__probe {
     _Atomic(uint64_t) *slot;
     _Atomic(uint64_t) *end;
     uint64_t want; /**< the fingerprint */
+    size_t reach;
     const struct lfset__key *key;
 };
 
@@ -64,7 +68,8 @@ LFSET__INLINE struct lfset__probe lfset__probe_key(struct lfset__slice *slice,
                                                    const struct lfset__key *key)
 {
     _Atomic(uint64_t) *home = &slice->words[key->hash * slice->multiplier >> slice->shift];
-    return (struct lfset__probe){home, home + slice->reach, lfset__fingerprint(key->hash), key};
+    return (struct lfset__probe){home, home + slice->reach, lfset__fingerprint(key->hash),
+                                 slice->reach, key};
 }
 
 LFSET__INLINE bool lfset__probe_next(struct lfset__probe *probe)
@@ -116,6 +121,36 @@ LFSET__INLINE uint64_t lfset__key_mixed(const struct lfset__key *key)
     return key->hash * UINT64_C(0x9e3779b97f4a7c15);
 }
 
+/** Slots between two that keys of the probe's hash take. */
+static inline size_t lfset__count_alike(const struct lfset__probe *probe,
+                                        const _Atomic(uint64_t) *from, const _Atomic(uint64_t) *end)
+{
+    size_t alike = 0;
+    for (; from != end; from++) {
+        uint64_t word = lfset__load_acq(from);
+        alike += (word & LFSET__BOUND) && lfset__word_node(word)->hash == probe->key->hash;
+    }
+    return alike;
+}
+
+LFSET__INLINE bool lfset__is_crowded(const struct lfset__slice *slice,
+                                     const struct lfset__probe *probe)
+{
+    const _Atomic(uint64_t) *home = probe->end - slice->reach;
+    return lfset__count_alike(probe, home, probe->end) > slice->reach / 4;
+}
+
+/** Keys of one hash, at most, in the longest reach: others must find room among them. */
+enum { LFSET__ALIKE_MOST = 512 };
+
+/* Before a key is bound far from home. */
+LFSET__INLINE bool lfset__is_too_crowded(const struct lfset__probe *probe)
+{
+    size_t left = (size_t)(probe->end - probe->slot);
+    return lfset__unlikely(probe->reach - left >= LFSET__ALIKE_MOST) &&
+           lfset__count_alike(probe, probe->end - probe->reach, probe->slot) >= LFSET__ALIKE_MOST;
+}
+
 /* ---- operations --------------------------------------------------------------------------------- */
 
 /** The frozen word, whose node is held for whoever will bind it in a successor or hand it out: the slice
@@ -152,6 +187,30 @@ LFSET__INLINE uint64_t lfset__carried_word(const struct lfset__carried *carried)
     return carried->word;
 }
 
+/** One, and one more for each 256 bytes: a pass over a slice ends before twice its size was removed. */
+LFSET__INLINE size_t lfset__key_chunks(const struct lfset__key *key)
+{
+    return 1 + lfset__key_weight(key) / 256;
+}
+
+/** Objects are not their equals: an iteration shows what the set holds now, not what the held slice names. */
+LFSET__INLINE void lfset__visit_asks(struct lfset__key *key)
+{
+    key->wants_seen = LFSET__REVIVE_WITH_NEW;
+}
+
+LFSET__INLINE uint64_t lfset__visit_word(const struct lfset__key *key, uint64_t word)
+{
+    return key->seen ? lfset__node_word(key->seen) : word;
+}
+
+LFSET__INLINE void lfset__visit_done(struct lfset__set *set, struct lfset__key *key)
+{
+    if (key->seen) {
+        lfset__drop(set, key->seen);
+    }
+}
+
 /** Keeps what the key points to alive; its slice is protected. */
 LFSET__INLINE void lfset__key_pin(struct lfset__key *key, uint64_t word)
 {
@@ -184,7 +243,6 @@ LFSET__INLINE int lfset__desire(struct lfset__set *set, struct lfset__key *key,
                                 uint64_t word, const struct lfset__carried *carried,
                                 uint64_t *desired)
 {
-    (void)probe;
     if (!add) {
         *desired = (bound ? word : carried->word) & ~(uint64_t)(LFSET__LIVE | LFSET__FROZEN);
         return 0;
@@ -192,6 +250,9 @@ LFSET__INLINE int lfset__desire(struct lfset__set *set, struct lfset__key *key,
     if (bound && !LFSET__REVIVE_WITH_NEW) {
         *desired = word | LFSET__LIVE;
         return 0;
+    }
+    if (lfset__is_too_crowded(probe)) {
+        return -ENOMEM;
     }
     if (!key->made) {
         key->made = lfset__node_make(set, key);
@@ -228,11 +289,7 @@ LFSET__INLINE void lfset__settle_word(struct lfset__slice *slice, struct lfset__
 LFSET__INLINE void lfset__key_done(struct lfset__set *set, struct lfset__key *key)
 {
     if (lfset__unlikely(key->made != NULL)) {
-        if (key->shares) {
-            lfset__drop(set, key->made);
-        } else {
-            lfset__node_unmake(set, key->made);
-        }
+        lfset__node_unmake(set, key->made);
         key->made = NULL;
     }
 }
@@ -246,8 +303,9 @@ struct lfset__source {
     struct lfset__set *set;
 };
 
-LFSET__INLINE bool lfset__is_source(uint64_t word)
+LFSET__INLINE bool lfset__is_source(const struct lfset__slice *root, uint64_t word)
 {
+    (void)root;
     return word & LFSET__LIVE;
 }
 
@@ -320,6 +378,22 @@ LFSET__INLINE bool lfset__count_bytes(struct lfset__slice *slice, enum lfset__ch
         lfset__sub_rlx(&slice->nodes->dead_bytes, weight);
     }
     return displaced;
+}
+
+/** [word.decide] The slot shows that the set is not empty. */
+LFSET__INLINE bool lfset__shows_member(struct lfset__slice *slice, size_t index)
+{
+    uint64_t word = lfset__load_sc(&slice->words[index]);
+    return (word & (LFSET__LIVE | LFSET__FROZEN)) == LFSET__LIVE;
+}
+
+/** Makes `key` one that the word shows, for a sleeper, and pins it. @return 1; 0: it shows none. */
+LFSET__INLINE int lfset__witness_in(struct lfset__set *set, const struct lfset__slice *slice,
+                                    size_t index, uint64_t word, struct lfset__key *key)
+{
+    *key = lfset__word_as_key(set, slice, index, word);
+    lfset__key_pin(key, word);
+    return 1;
 }
 
 /** Whether a succession would free anything. */

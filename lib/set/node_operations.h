@@ -55,6 +55,11 @@ static int lfset__ask(struct lfset__set *set, struct lfset__key *key)
     return lfset__one(set, key, LFSET__CONTAINS);
 }
 
+static int lfset__ask_to_visit(struct lfset__set *set, struct lfset__key *key)
+{
+    return lfset__ask(set, key);
+}
+
 static uint64_t lfset__members(const struct lfset__slice *slice)
 {
     return lfset__count_live(slice);

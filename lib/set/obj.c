@@ -26,8 +26,16 @@ struct lfset_obj_snapshot {
 };
 
 struct obj_node {
-    struct lfset__linked_node linked;
+    struct lfset__linked_node linked; // its node's length is 1: an alias
     void *object;
+};
+
+/* An object that belongs to another set's node. Words never name a node of another set: it could lie in two
+ * graveyards at once, or come back to a word it had been displaced from. */
+struct alias {
+    struct obj_node node;
+    struct lfset__node *origin; // held, and with it
+    struct lfset__set *set;     // its set
 };
 
 static struct obj_node *obj_of(const struct lfset__node *node)
@@ -53,26 +61,38 @@ LFSET__INLINE struct lfset__key key_of(const struct lfset__set *set, const void 
 
 /* ---- nodes -------------------------------------------------------------------------------------- */
 
+/* Frees the node; what it stood for is let go. */
+static void free_node(struct lfset__set *set, struct lfset__node *node)
+{
+    if (!node->length) {
+        lfset__free(&set->allocator, node, sizeof(struct obj_node), LFSET__NODE_ALIGN);
+        return;
+    }
+    const struct alias alias = *(const struct alias *)(const void *)node;
+    lfset__free(&set->allocator, node, sizeof alias, LFSET__NODE_ALIGN);
+    lfset__drop(alias.set, alias.origin);
+    lfset__set_drop(alias.set);
+}
+
 /* Each of the ended holds its set, found in the hash that nobody needs any more. */
 static void end_all(void)
 {
-    struct lfset__local *local = &lfset__local;
-    if (local->walks > 0 || local->ending) {
+    if (lfset__local.walks > 0 || lfset__local.ending) {
         return;
     }
-    local->ending = true;
-    while (local->ended) {
-        struct obj_node *node = (struct obj_node *)local->ended;
-        local->ended = node->linked.next;
+    lfset__local.ending = true;
+    while (lfset__local.ended) {
+        struct obj_node *node = (struct obj_node *)lfset__local.ended;
+        lfset__local.ended = node->linked.next;
         struct lfset__set *set = (struct lfset__set *)(uintptr_t)node->linked.node.hash;
         const struct lfset_obj_type *type = type_of(set);
-        if (type->destroy) {
+        if (type->destroy && !node->linked.node.length) {
             type->destroy(type->ctx, node->object);
         }
-        lfset__free(&set->allocator, node, sizeof *node, LFSET__NODE_ALIGN);
+        free_node(set, &node->linked.node);
         lfset__set_drop(set);
     }
-    local->ending = false;
+    lfset__local.ending = false;
 }
 
 /* The last reference is gone. */
@@ -113,11 +133,20 @@ static bool lfset__node_equals(const struct lfset__set *set, const struct lfset_
 
 static struct lfset__node *lfset__node_make(struct lfset__set *set, const struct lfset__key *key)
 {
-    struct lfset__node *node = lfset__node_alloc(set, sizeof(struct obj_node));
-    if (node) {
-        node->hash = key->hash;
-        node->length = 0;
-        obj_of(node)->object = (void *)(uintptr_t)key->data;
+    size_t bytes = key->origin ? sizeof(struct alias) : sizeof(struct obj_node);
+    struct lfset__node *node = lfset__node_alloc(set, bytes);
+    if (!node) {
+        return NULL;
+    }
+    node->hash = key->hash;
+    node->length = key->origin != NULL;
+    obj_of(node)->object = (void *)(uintptr_t)key->data;
+    if (key->origin) {
+        struct alias *alias = (struct alias *)(void *)node;
+        alias->origin = key->origin;
+        alias->set = key->origin_set;
+        lfset__node_hold(alias->origin); // N2: the caller's snapshot has a reference
+        lfset__set_hold(alias->set);
     }
     return node;
 }
@@ -125,7 +154,7 @@ static struct lfset__node *lfset__node_make(struct lfset__set *set, const struct
 /* The object was not accepted. */
 static void lfset__node_unmake(struct lfset__set *set, struct lfset__node *node)
 {
-    lfset__free(&set->allocator, node, sizeof(struct obj_node), LFSET__NODE_ALIGN);
+    free_node(set, node);
 }
 
 static size_t lfset__node_weight(const struct lfset__set *set, const struct lfset__node *node)
@@ -133,6 +162,11 @@ static size_t lfset__node_weight(const struct lfset__set *set, const struct lfse
     size_t bytes = type_of(set)->object_bytes;
     (void)node;
     return sizeof(struct obj_node) + (bytes ? bytes : 64);
+}
+
+static size_t lfset__key_weight(const struct lfset__key *key)
+{
+    return lfset__node_weight(key->set, NULL);
 }
 
 static struct lfset__key lfset__node_key(const struct lfset__set *set,
@@ -236,11 +270,9 @@ int lfset__obj_add_shared(struct lfset_obj *set, const struct lfset_obj_snapshot
     if (lfset__find_first(&probe, &word) != LFSET__FOUND_BOUND || !(word & LFSET__LIVE)) {
         return -EINVAL;
     }
-    struct lfset__node *node = lfset__word_node(word);
-    lfset__node_hold(node); // the snapshot has a reference: N2
-    struct lfset__key shared = lfset__node_key(base_of(set), node);
-    shared.made = node;
-    shared.shares = true;
+    struct lfset__key shared = lfset__node_key(base_of(set), lfset__word_node(word));
+    shared.origin = lfset__word_node(word);
+    shared.origin_set = from->base.slice->set;
     return lfset__one(base_of(set), &shared, LFSET__ADD);
 }
 
@@ -257,7 +289,14 @@ static int prepare_reference(const struct lfset_obj *set)
     if (!lfset__self || lfset__self->sections == 0) {
         return -EPERM;
     }
-    return set->base.domain == LFSET_HP ? lfset__keep_reserve() : 0;
+    return set->base.domain == LFSET_HP ? lfset__keep_promise() : 0;
+}
+
+static void no_reference(const struct lfset_obj *set)
+{
+    if (set->base.domain == LFSET_HP) {
+        lfset__keep_nothing();
+    }
 }
 
 /* A node that is held becomes the section's. RCU: the critical section outlasts every slice that showed
@@ -291,6 +330,8 @@ int lfset_obj_add_or_get(struct lfset_obj *set, void *object, void **present)
     int result = lfset__one(base_of(set), &key, LFSET__ADD);
     if (result >= 0) {
         *present = hand_out(set, key.seen);
+    } else {
+        no_reference(set);
     }
     return result;
 }
@@ -313,6 +354,8 @@ int lfset_obj_get(const struct lfset_obj *set, const void *sought, void **object
     int result = lfset__one(base_of(set), &key, LFSET__CONTAINS);
     if (result == 1) {
         *object = hand_out(set, key.seen);
+    } else {
+        no_reference(set);
     }
     return result;
 }
@@ -332,6 +375,7 @@ int lfset_obj_pop(struct lfset_obj *set, void **object)
         return error;
     }
     if (!lfset__enter(&walk, base_of(set))) {
+        no_reference(set);
         return -ENOMEM;
     }
     struct lfset__popped popped = {0};
@@ -339,6 +383,8 @@ int lfset_obj_pop(struct lfset_obj *set, void **object)
     lfset__walk_leave(&walk);
     if (result == 1) {
         *object = hand_out(set, popped.node);
+    } else {
+        no_reference(set);
     }
     return result;
 }

@@ -7,6 +7,8 @@
  *
  * The file that includes this defines
  *   lfset__ask(set, key)     contains, by its fastest way
+ *   lfset__ask_to_visit(set, key)
+ *                            whether the visitor wants it: that it is in the set, unless it looks itself
  *   lfset__members(slice)    how many keys a frozen slice holds
  */
 #ifndef LFSET__OPERATIONS_H
@@ -20,7 +22,7 @@
 #include "set/walk.h"
 
 static int lfset__ask(struct lfset__set *set, struct lfset__key *key);
-static uint64_t lfset__members(const struct lfset__slice *slice);
+static int lfset__ask_to_visit(struct lfset__set *set, struct lfset__key *key);
 
 /* For operations in which an indirect call does not matter. */
 static inline bool lfset__enter(struct lfset__walk *walk, struct lfset__set *set)
@@ -171,9 +173,11 @@ static inline int lfset__visit_slice(struct lfset__set *set, struct lfset__slice
                 had_its_turn = had_its_turn || lfset__is_bound_in(held[earlier], &key);
             }
             if (!had_its_turn) {
-                result = lfset__ask(set, &key);
+                lfset__visit_asks(&key);
+                result = lfset__ask_to_visit(set, &key);
                 if (result == 1) {
-                    result = visitor->visit(visitor, slice, i, word);
+                    result = visitor->visit(visitor, slice, i, lfset__visit_word(&key, word));
+                    lfset__visit_done(set, &key);
                 }
             }
         }
@@ -212,6 +216,12 @@ struct lfset__wait_for {
     int present;
 };
 
+/* A section, or the program's own read-side critical section, would hold back memory all the while. */
+static inline bool lfset__must_not_sleep(void)
+{
+    return (lfset__self && lfset__self->sections > 0) || lfset__rcu_is_reading();
+}
+
 static inline int lfset__is_as_waited(void *ctx)
 {
     const struct lfset__wait_for *wait = (const struct lfset__wait_for *)ctx;
@@ -223,7 +233,7 @@ static inline int lfset__is_as_waited(void *ctx)
 static inline int lfset__wait_for_key(struct lfset__set *set, struct lfset__key *key, int present,
                                       const struct lfset_cancel *cancel)
 {
-    if (lfset__self && lfset__self->sections > 0) {
+    if (lfset__must_not_sleep()) {
         return -EDEADLK;
     }
     struct lfset__wait_for wait = {set, key, present};
@@ -242,16 +252,14 @@ static inline int lfset__find_witness(const struct lfset__visitor *visitor,
                                       const struct lfset__slice *slice, size_t index, uint64_t word)
 {
     const struct lfset__witness *witness = (const struct lfset__witness *)(const void *)visitor;
-    *witness->key = lfset__word_as_key(witness->set, slice, index, word);
-    lfset__key_pin(witness->key, word);
-    return 1;
+    return lfset__witness_in(witness->set, slice, index, word, witness->key);
 }
 
 /** While any key is there, it is a witness: sleep until it is removed, then look for another. None found,
  * is_empty decides. @return 0, -ECANCELED, -ETIMEDOUT, -EDEADLK, -ENOMEM. */
 static inline int lfset__wait_for_empty(struct lfset__set *set, const struct lfset_cancel *cancel)
 {
-    if (lfset__self && lfset__self->sections > 0) {
+    if (lfset__must_not_sleep()) {
         return -EDEADLK;
     }
     for (;;) {

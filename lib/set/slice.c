@@ -210,7 +210,7 @@ void lfset__set_options(const struct lfset__set *set, struct lfset_options *opti
 int lfset__set_close(struct lfset__set *set)
 {
     if ((lfset__self && lfset__self->sections > 0) ||
-        (set->domain == LFSET_RCU && lfset__rcu_is_reading()) || lfset__local.reclaiming > 0) {
+        (set->domain == LFSET_RCU && lfset__rcu_is_reading()) || lfset__in_callback()) {
         return -EDEADLK; // the section, or the caller itself, might hold back what we wait for
     }
     if (!lfset__thread_attach()) {
@@ -281,10 +281,12 @@ static uint64_t live_in(const struct lfset__slice *slice)
 {
     uint64_t bound, live;
     if (slice->log2 <= LFSET__LOG2_COUNTED + 2) {
-        return lfset__count_live(slice); // a sample of so few words says too little
+        live = lfset__count_live(slice); // a sample of so few words says too little
+    } else {
+        lfset__estimate(slice, &bound, &live);
     }
-    lfset__estimate(slice, &bound, &live);
-    return live;
+    int64_t idle = lfset__load_rlx(&slice->set->idle);
+    return idle <= 0 ? live : live > (uint64_t)idle ? live - (uint64_t)idle : 0;
 }
 
 /* Of random keys at the highest fill, 1.3 % of the slots hold one that is FAR from home, and 5.9 % in
@@ -315,8 +317,10 @@ struct lfset__plan lfset__plan_resize(struct lfset__set *set, const struct lfset
 /* A key found no slot within its reach. A slice of some size that is not nearly full is badly hashed: it
  * gets another multiplier, and room by what is live. In others dead words are purged if they are many;
  * else the slice must grow. One that is still being filled is not judged by what it holds so far, but
- * it was made with room to spare, so it is badly hashed, too. */
-struct lfset__plan lfset__plan_overfull(struct lfset__set *set, const struct lfset__slice *slice)
+ * it was made with room to spare, so it is badly hashed, too, and too small besides if it was rehashed
+ * already. Keys of one hash want more reach, or fewer others among them. */
+struct lfset__plan lfset__plan_overfull(struct lfset__set *set, const struct lfset__slice *slice,
+                                        bool crowded)
 {
     uint64_t live = live_in(slice), bound, ignored;
     lfset__estimate(slice, &bound, &ignored);
@@ -325,10 +329,16 @@ struct lfset__plan lfset__plan_overfull(struct lfset__set *set, const struct lfs
         .multiplier = slice->multiplier,
     };
     bool whole = lfset__load_rlx(&set->root) == slice;
-    if (slice->log2 >= 9 && (!whole || bound < (UINT64_C(1) << slice->log2) * 5 / 8)) {
+    if (crowded) {
+        unsigned more = slice->log2 + 1u;
+        while (lfset__reach(more) < 1024 && lfset__reach(more) <= slice->reach) {
+            more++;
+        }
+        plan.log2 = plan.log2 > more ? plan.log2 : more;
+    } else if (slice->log2 >= 9 && (!whole || bound < (UINT64_C(1) << slice->log2) * 5 / 8)) {
         plan.multiplier = lfset__set_multiplier(set);
         if (!whole) {
-            plan.log2 = slice->log2;
+            plan.log2 = slice->rehashed ? slice->log2 + 1u : slice->log2;
         }
     } else if (plan.log2 <= slice->log2 && (!whole || live * 2 > bound)) {
         plan.log2 = slice->log2 + 1u;

@@ -155,6 +155,7 @@ struct lfset__set {
     _Atomic(uint32_t) references; /**< the owner and each slice */
     size_t size;                  /**< of the whole structure this is the beginning of */
     _Atomic(uint64_t) random;
+    _Atomic(int64_t) idle; /**< LIVE words that a succession would drop: a bitmap's empty regions */
     _Atomic(uint64_t) grows, purges, shrinks, rehashes, snapshots, clears;
 };
 
@@ -250,7 +251,9 @@ struct lfset__plan {
     uint64_t multiplier;
 };
 struct lfset__plan lfset__plan_resize(struct lfset__set *set, const struct lfset__slice *slice);
-struct lfset__plan lfset__plan_overfull(struct lfset__set *set, const struct lfset__slice *slice);
+/** @param crowded by keys of one hash, which no multiplier spreads. */
+struct lfset__plan lfset__plan_overfull(struct lfset__set *set, const struct lfset__slice *slice,
+                                        bool crowded);
 struct lfset__plan lfset__plan_snapshot(struct lfset__set *set, const struct lfset__slice *slice);
 
 /** Counts a finished succession. */

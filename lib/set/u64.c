@@ -178,6 +178,11 @@ static int lfset__ask(struct lfset__set *set, struct lfset__key *key)
     return lfset_u64_contains((struct lfset_u64 *)set, key->value);
 }
 
+static int lfset__ask_to_visit(struct lfset__set *set, struct lfset__key *key)
+{
+    return lfset__ask(set, key);
+}
+
 static uint64_t lfset__members(const struct lfset__slice *slice)
 {
     return lfset__count_live(slice);

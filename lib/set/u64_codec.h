@@ -187,6 +187,36 @@ LFSET__INLINE uint64_t lfset__carried_word(const struct lfset__carried *carried)
     return 0;
 }
 
+LFSET__INLINE size_t lfset__key_chunks(const struct lfset__key *key)
+{
+    (void)key;
+    return 1;
+}
+
+/** Different keys have different hashes. */
+LFSET__INLINE bool lfset__is_crowded(const struct lfset__slice *slice,
+                                     const struct lfset__probe *probe)
+{
+    (void)slice, (void)probe;
+    return false;
+}
+
+LFSET__INLINE void lfset__visit_asks(struct lfset__key *key)
+{
+    (void)key;
+}
+
+LFSET__INLINE uint64_t lfset__visit_word(const struct lfset__key *key, uint64_t word)
+{
+    (void)key;
+    return word;
+}
+
+LFSET__INLINE void lfset__visit_done(struct lfset__set *set, struct lfset__key *key)
+{
+    (void)set, (void)key;
+}
+
 LFSET__INLINE void lfset__key_pin(struct lfset__key *key, uint64_t word)
 {
     (void)key, (void)word;
@@ -230,8 +260,9 @@ struct lfset__source {
     uint64_t hash;
 };
 
-LFSET__INLINE bool lfset__is_source(uint64_t word)
+LFSET__INLINE bool lfset__is_source(const struct lfset__slice *root, uint64_t word)
 {
+    (void)root;
     return word & LFSET__LIVE;
 }
 
@@ -276,6 +307,22 @@ LFSET__INLINE bool lfset__count_bytes(struct lfset__slice *slice, enum lfset__ch
 {
     (void)slice, (void)change, (void)word, (void)sampled;
     return false;
+}
+
+/** [word.decide] The slot shows that the set is not empty. */
+LFSET__INLINE bool lfset__shows_member(struct lfset__slice *slice, size_t index)
+{
+    uint64_t word = lfset__load_sc(&slice->words[index]);
+    return (word & (LFSET__LIVE | LFSET__FROZEN)) == LFSET__LIVE;
+}
+
+/** Makes `key` one that the word shows, for a sleeper, and pins it. @return 1; 0: it shows none. */
+LFSET__INLINE int lfset__witness_in(struct lfset__set *set, const struct lfset__slice *slice,
+                                    size_t index, uint64_t word, struct lfset__key *key)
+{
+    *key = lfset__word_as_key(set, slice, index, word);
+    lfset__key_pin(key, word);
+    return 1;
 }
 
 LFSET__INLINE bool lfset__has_dead(const struct lfset__slice *slice)

@@ -14,13 +14,20 @@
  *   lfset__desire, lfset__settle  the word an update wants to store; what follows when it is stored
  *   lfset__seen                   an operation was decided by this word, which shows the key
  *   lfset__key_pin, _unpin        keeps alive what a key points to
+ *   lfset__key_chunks             how many chunks of a succession an update of this key helps with
+ *   lfset__is_crowded             many keys of the probe's hash are in its reach
+ *   lfset__visit_asks, _word, _done
+ *                                 an iteration asks for a key and shows what is there now
  *   lfset__source...              a LIVE word on its way from root's slice into a successor
  *   lfset__word_key               the key of a bound word
  *   lfset__freeze_slot            freezes one slot, and what it names, for a succession
  *   lfset__count_bytes            counts what a changed word names
+ *   lfset__shows_member           a slot shows a member of the set now
  *   lfset__walk_begins, _ends, lfset__after_walk
  *                                 between the first two the thread relies on its hazards, so nothing of
  *                                 the user's may be called that could use a set
+ * A word that names a region of keys (bitmap_codec.h, which defines LFSET__REGIONS) is changed within the
+ * region: there, lfset__decide, lfset__decided, lfset__pop_from and lfset__pop_one_of are the bitmap's.
  *
  * The walk for key k starts at root with `carried` = 0 and finds k's place in each slice:
  *
@@ -176,13 +183,15 @@ static void lfset__shrink_if_sparse(struct lfset__set *set, struct lfset__slice 
 /** Dead bytes that are no reason yet for a succession. */
 enum { LFSET__DEAD_BYTES = 1 << 16 };
 
-/* Gives root a successor when what dead words name outweighs what LIVE ones do. */
+/* Gives root a successor when what dead words name outweighs what LIVE ones do, and the slice itself, which
+ * must be gone through for that. */
 static __attribute__((noinline, unused)) void lfset__purge_if_dead(struct lfset__set *set,
                                                                    struct lfset__slice *slice)
 {
     int64_t live = lfset__load_rlx(&slice->nodes->live_bytes);
     int64_t dead = lfset__load_rlx(&slice->nodes->dead_bytes);
-    if (dead > LFSET__DEAD_BYTES && dead > live && lfset__load_rlx(&set->root) == slice) {
+    if (dead > LFSET__DEAD_BYTES && dead > live && dead > (int64_t)lfset__slice_bytes(slice) &&
+        lfset__load_rlx(&set->root) == slice) {
         (void)lfset__publish_next(set, slice, lfset__plan_resize(set, slice));
     }
 }
@@ -354,7 +363,8 @@ static int lfset__copy(struct lfset__walk *walk, struct lfset__slice *root, stru
         }
         struct lfset__slice *next = lfset__next(to);
         if (!next) {
-            int error = lfset__publish_next(walk->set, to, lfset__plan_overfull(walk->set, to));
+            int error = lfset__publish_next(
+                walk->set, to, lfset__plan_overfull(walk->set, to, lfset__is_crowded(to, &probe)));
             if (error) {
                 lfset__source_drop(&source);
                 return error;
@@ -434,6 +444,9 @@ LFSET__INLINE void lfset__advance(struct lfset__walk *walk, struct lfset__slice 
         root->retired.bytes = lfset__slice_bytes(root) + (dead > 0 ? (size_t)dead : 0);
         root->retired.owner = walk->set;
         walk->domain->retire(&walk->guard, &root->retired);
+        if (next->nodes) {
+            lfset__purge_if_dead(walk->set, next); // it was not judged while it was being filled
+        }
     }
     lfset__fork_unlock();
 }
@@ -457,7 +470,7 @@ LFSET__INLINE int lfset__help(struct lfset__walk *walk, struct lfset__slice *roo
                 // behind an open gate the words are frozen already
                 uint64_t word = lfset__gated(next) ? lfset__load_rlx(&root->words[i])
                                                    : lfset__freeze_slot(root, next, i);
-                if (lfset__is_source(word)) {
+                if (lfset__is_source(root, word)) {
                     int error = lfset__copy(walk, root, next, lfset__source_take(root, i, word));
                     if (error) {
                         return error; // the chunk's bit stays unset: it will be done again
@@ -514,17 +527,20 @@ static void lfset__settle(struct lfset__walk *walk)
 }
 
 /**
- * What every update does first: one chunk of the succession under way, if there is one. Without memory
- * for that the update may still succeed, and the chunk is done later.
+ * What every update does first: some chunks of the succession under way, if there is one: one, and more
+ * for a heavy key, so that what is removed meanwhile weighs no more than the slice. Without memory for that
+ * the update may still succeed, and the chunks are done later.
  */
-static void lfset__help_once(struct lfset__walk *walk)
+static void lfset__help_some(struct lfset__walk *walk, size_t chunks)
 {
     struct lfset__slice *root, *next;
     do {
         root = lfset__walk_root(walk);
     } while (!lfset__protect_next(walk, root, &next));
-    if (next) {
-        (void)lfset__help(walk, root, next);
+    while (next && chunks-- > 0 && lfset__load_rlx(&walk->set->root) == root) {
+        if (lfset__help(walk, root, next) != 0) {
+            return;
+        }
     }
 }
 
@@ -532,6 +548,30 @@ static void lfset__help_once(struct lfset__walk *walk)
 
 /* The operation on this slice, where the key's place was found and is not frozen. A CAS that fails looks
  * at the same slot again. @return 1, 0, -ENOMEM; LFSET__WALK: frozen or overfull meanwhile. */
+static inline int lfset__decide(struct lfset__walk *walk, struct lfset__slice *slice,
+                                struct lfset__key *key, const enum lfset__op op,
+                                struct lfset__carried *carried, struct lfset__probe *probe,
+                                enum lfset__found *found, uint64_t *word);
+
+/* Where no slot decides, because the slice is overfull and has no successor, or the gate is closed: what
+ * was carried does. @return 1, 0; LFSET__WALK: an update has something to change. */
+static inline int lfset__decided(struct lfset__key *key, const enum lfset__op op,
+                                 const struct lfset__carried *carried);
+
+#ifndef LFSET__REGIONS
+static inline int lfset__decided(struct lfset__key *key, const enum lfset__op op,
+                                 const struct lfset__carried *carried)
+{
+    bool live = lfset__carried_live(carried);
+    if (op != LFSET__CONTAINS && live != (op == LFSET__ADD)) {
+        return LFSET__WALK;
+    }
+    if (live) {
+        lfset__seen(key, lfset__carried_word(carried));
+    }
+    return op == LFSET__CONTAINS && live; // add: present; remove: absent
+}
+
 static inline int lfset__decide(struct lfset__walk *walk, struct lfset__slice *slice,
                                 struct lfset__key *key, const enum lfset__op op,
                                 struct lfset__carried *carried, struct lfset__probe *probe,
@@ -565,6 +605,7 @@ static inline int lfset__decide(struct lfset__walk *walk, struct lfset__slice *s
     }
     return LFSET__WALK;
 }
+#endif
 
 /**
  * One operation on one key, in every phase of a succession. @return 1, 0, -ENOMEM.
@@ -573,7 +614,7 @@ static __attribute__((noinline)) int
 lfset__walk_chain(struct lfset__walk *walk, struct lfset__key *key, const enum lfset__op op)
 {
     if (op != LFSET__CONTAINS) {
-        lfset__help_once(walk); // once: the operation's cost stays bounded
+        lfset__help_some(walk, lfset__key_chunks(key)); // once: the operation's cost stays bounded
     }
     struct lfset__carried carried = LFSET__CARRIED_NONE;
     int result;
@@ -593,18 +634,16 @@ restart:;
             lfset__carry(walk->set, &carried, word,
                          op != LFSET__CONTAINS || lfset__wants_seen(key));
         }
-        bool live = lfset__carried_live(&carried);
         // decides when NULL; [slice.publish]
         struct lfset__slice *next = lfset__load_sc(&slice->next);
         if (!next) { // overfull
-            if (op == LFSET__CONTAINS || live == (op == LFSET__ADD)) {
-                if (live) {
-                    lfset__seen(key, lfset__carried_word(&carried));
-                }
-                result = op == LFSET__CONTAINS && live; // add: present; remove: absent
+            result = lfset__decided(key, op, &carried);
+            if (result != LFSET__WALK) {
                 break;
             }
-            result = lfset__publish_next(walk->set, slice, lfset__plan_overfull(walk->set, slice));
+            result = lfset__publish_next(
+                walk->set, slice,
+                lfset__plan_overfull(walk->set, slice, lfset__is_crowded(slice, &probe)));
             if (result != 0) {
                 break;
             }
@@ -616,10 +655,7 @@ restart:;
         slot = LFSET__SLOT_NEXT + LFSET__SLOT_AFTER - slot;
         if (lfset__gate_closed(next)) {
             if (op == LFSET__CONTAINS) {
-                if (live) {
-                    lfset__seen(key, lfset__carried_word(&carried));
-                }
-                result = live;
+                result = lfset__decided(key, op, &carried);
                 break;
             }
             lfset__freeze_all(slice, next);
@@ -696,10 +732,28 @@ static int lfset__gate(struct lfset__walk *walk, enum lfset__kind kind,
     }
 }
 
-/* Removes the key of a LIVE word that was seen in `slice`, wherever the key is now. */
+/* Looks through root from where the last pop was successful. A LIVE word that is not frozen is removed on
+ * the spot; the key of a frozen one may be in the set still, elsewhere.
+ * @return 1 with a key that was removed; 0 when none was found, *moved telling whether because root
+ * moved; -ENOMEM; -ENOBUFS: the key found is too long. */
+static inline int lfset__pop_from(struct lfset__walk *walk, struct lfset__slice *root,
+                                  struct lfset__popped *popped, bool *moved);
+
+/* Any key of a frozen slice that is still in the set. *any: the slice had keys at all. */
+static inline int lfset__pop_one_of(struct lfset__walk *walk, struct lfset__slice *frozen,
+                                    struct lfset__popped *popped, bool *any);
+
+#ifndef LFSET__REGIONS
+/* Removes the key of a LIVE word that was seen in `slice`, wherever the key is now. The caller holds the
+ * slice. */
 static inline int lfset__pop_key(struct lfset__walk *walk, struct lfset__slice *slice, size_t index,
                                  uint64_t word, struct lfset__popped *popped)
 {
+    if (!lfset__pop_fits(popped, word)) {
+        struct lfset__key long_one = lfset__word_as_key(walk->set, slice, index, word);
+        int present = lfset__walk_chain(walk, &long_one, LFSET__CONTAINS);
+        return present == 1 ? -ENOBUFS : present;
+    }
     struct lfset__key key = lfset__popped_key(walk->set, slice, index, word);
     int result = lfset__walk_chain(walk, &key, LFSET__REMOVE);
     if (result == 1) {
@@ -708,10 +762,6 @@ static inline int lfset__pop_key(struct lfset__walk *walk, struct lfset__slice *
     return result;
 }
 
-/* Looks through root from where the last pop was successful. A LIVE word that is not frozen is removed on
- * the spot; the key of a frozen one may be in the set still, elsewhere.
- * @return 1 with a key that was removed; 0 when none was found, *moved telling whether because root
- * moved; -ENOMEM; -ENOBUFS: the key found is too long. */
 static inline int lfset__pop_from(struct lfset__walk *walk, struct lfset__slice *root,
                                   struct lfset__popped *popped, bool *moved)
 {
@@ -741,9 +791,6 @@ static inline int lfset__pop_from(struct lfset__walk *walk, struct lfset__slice 
             }
         }
         if (result == 0 && (word & LFSET__LIVE)) {
-            if (!lfset__pop_fits(popped, word)) {
-                return -ENOBUFS;
-            }
             // The walk may protect another root and let go of this one: only a reference keeps a new
             // slice from taking its place in memory, and from being taken for it.
             lfset__slice_hold(root);
@@ -761,7 +808,6 @@ static inline int lfset__pop_from(struct lfset__walk *walk, struct lfset__slice 
     return 0;
 }
 
-/* Any key of a frozen slice that is still in the set. *any: the slice had keys at all. */
 static inline int lfset__pop_one_of(struct lfset__walk *walk, struct lfset__slice *frozen,
                                     struct lfset__popped *popped, bool *any)
 {
@@ -771,17 +817,17 @@ static inline int lfset__pop_one_of(struct lfset__walk *walk, struct lfset__slic
         uint64_t word = lfset__load_acq(&frozen->words[i]);
         if (word & LFSET__LIVE) {
             *any = true;
-            result = lfset__pop_fits(popped, word) ? lfset__pop_key(walk, frozen, i, word, popped)
-                                                   : -ENOBUFS;
+            result = lfset__pop_key(walk, frozen, i, word, popped);
         }
     }
     return result;
 }
+#endif
 
 /** @return 1 with a key that was removed, 0 when the set was empty at one instant, -ENOMEM, -ENOBUFS. */
 static inline int lfset__pop_in(struct lfset__walk *walk, struct lfset__popped *popped)
 {
-    lfset__help_once(walk);
+    lfset__help_some(walk, 1);
     for (;;) {
         bool moved = false, any = false;
         int result = lfset__pop_from(walk, lfset__walk_root(walk), popped, &moved);
@@ -805,14 +851,16 @@ static inline int lfset__pop_in(struct lfset__walk *walk, struct lfset__popped *
     }
 }
 
+/** How many keys a frozen slice holds. */
+static uint64_t lfset__members(const struct lfset__slice *slice);
+
 /** @return 1 when empty at one instant, 0 when not, -ENOMEM. */
 static inline int lfset__is_empty_in(struct lfset__walk *walk)
 {
     struct lfset__slice *root = lfset__walk_root(walk), *frozen;
     size_t words = lfset__slice_words(root);
     for (size_t i = 0; i < words; i++) {
-        uint64_t word = lfset__load_sc(&root->words[i]); // decides when LIVE and not frozen
-        if ((word & (LFSET__LIVE | LFSET__FROZEN)) == LFSET__LIVE) {
+        if (lfset__shows_member(root, i)) {
             return 0;
         }
     }
@@ -820,7 +868,7 @@ static inline int lfset__is_empty_in(struct lfset__walk *walk)
     if (error) {
         return error;
     }
-    bool empty = lfset__count_live(frozen) == 0;
+    bool empty = lfset__members(frozen) == 0;
     lfset__slice_drop(frozen);
     return empty;
 }

@@ -10,20 +10,32 @@
 #include "check/history.h"
 #include "explore/arena.h"
 #include "explore/grace.h"
+#include "explore/objects.h"
 #include "explore/random.h"
 #include "explore/seam.h"
+#include "explore/subject.h"
 #include "lfset/cancel.h"
-#include "lfset/u64.h"
 #include "reclaim/hp.h"
 #include "reclaim/rcu.h"
 #include "set/slice.h"
 
-enum { LOG_MAX = 4096, KEYS_MAX = 512, LATE_MAX = PLAN_OPS, FIRST_VIRTUAL_THREAD = 16 };
+enum {
+    LOG_MAX = 4096,
+    LATE_MAX = PLAN_OPS,
+    FIRST_VIRTUAL_THREAD = 16,
+    DESTROY_USES = 3, // an object that is added may be destroyed in turn
+};
 
+/* A snapshot, or what was cloned, that nobody has looked at yet. */
 struct late {
-    struct lfset_u64_snapshot *snapshot;
+    void *snapshot, *clone;
     size_t record;
     uint64_t ret;
+    bool drained;
+};
+struct lates {
+    struct late late[SCHED_THREADS * LATE_MAX];
+    unsigned count;
 };
 
 struct execute_record execute_records[SCHED_CONTEXTS];
@@ -32,11 +44,14 @@ struct execute_coverage execute_coverage;
 
 static struct lfset__thread *main_record, *thread_records[SCHED_THREADS];
 static const struct plan *plan;
-static struct lfset_u64 *set;
+static const struct subject *subject;
+static void *set;
 static uint64_t keys[PLAN_KEYS];
-static uint64_t initial[KEYS_MAX];
+static uint64_t initial[SUBJECT_KEYS];
 static size_t initial_count;
-static bool stays[KEYS_MAX]; // initial[i] is removed by no operation of the plan
+static struct lates outliving;     // to be looked at after all else
+static unsigned destroy_uses_left; // what the destroy callbacks of a run may do with the set
+static bool stays[SUBJECT_KEYS];   // initial[i] is removed by no operation of the plan
 static int32_t estimate[SCHED_CONTEXTS];
 static struct history history;
 static struct checker *checker;
@@ -87,6 +102,11 @@ bool execute_key_name(uint64_t key, char *name, size_t size)
     return false;
 }
 
+bool execute_word_key(const struct lfset__slice *slice, size_t index, uint64_t word, uint64_t *key)
+{
+    return subject->word_key(slice, index, word, key);
+}
+
 /* ---- logging ------------------------------------------------------------------------------------ */
 
 static size_t log_begin(uint32_t thread, enum history_op op, uint64_t value)
@@ -125,19 +145,12 @@ static void log_end(size_t record, uint64_t ret, int64_t result)
 
 /* ---- operations --------------------------------------------------------------------------------- */
 
-struct visited {
-    uint64_t keys[KEYS_MAX];
-    size_t count;
-};
-
-static int visit(uint64_t key, void *ctx)
+void subject_show(struct subject_keys *shown, uint64_t key)
 {
-    struct visited *visited = ctx;
-    if (visited->count == KEYS_MAX) {
-        sched_fail("an iteration visits too many keys");
+    if (shown->count == SUBJECT_KEYS) {
+        sched_fail("too many keys are shown");
     }
-    visited->keys[visited->count++] = key;
-    return 0;
+    shown->keys[shown->count++] = key;
 }
 
 static int by_value(const void *a, const void *b)
@@ -154,33 +167,75 @@ static void log_answer(size_t record, const uint64_t *answer, size_t count)
     }
 }
 
-static void read_snapshot(struct lfset_u64_snapshot *snapshot, size_t record, uint64_t ret)
+static void read_snapshot(const struct late *late)
 {
-    uint64_t copy[KEYS_MAX];
+    struct subject_keys copy = {.since = records[late->record].invoke};
     bool inject = sched_may_inject();
     sched_set_inject(false);
-    int64_t count = lfset_u64_snapshot_copy(snapshot, copy, KEYS_MAX);
+    int64_t count = subject->snapshot_copy(late->snapshot, &copy, late->drained ? late->ret : 0);
     sched_set_inject(inject);
-    if (count < 0 || count != lfset_u64_snapshot_count(snapshot)) {
+    if (count < 0 || count != subject->snapshot_count(late->snapshot)) {
         sched_fail("a snapshot counts %lld keys and copies %lld",
-                   (long long)lfset_u64_snapshot_count(snapshot), (long long)count);
+                   (long long)subject->snapshot_count(late->snapshot), (long long)count);
+    }
+    for (size_t i = 1; i < copy.count; i++) {
+        if (copy.keys[i - 1] >= copy.keys[i]) {
+            sched_fail("a snapshot is not in order");
+        }
     }
     for (unsigned i = 0; i < plan->keys; i++) {
-        bool found = count && bsearch(&keys[i], copy, (size_t)count, sizeof *copy, by_value);
-        if (lfset_u64_snapshot_contains(snapshot, keys[i]) != found) {
+        bool found =
+            copy.count && bsearch(&keys[i], copy.keys, copy.count, sizeof *copy.keys, by_value);
+        if (subject->snapshot_contains(late->snapshot, keys[i]) != found) {
             sched_fail("a snapshot's contains and copy differ about k%u", i);
         }
     }
-    log_answer(record, copy, (size_t)count);
-    lfset_u64_snapshot_destroy(snapshot);
-    records[record].ret = ret;
+    log_answer(late->record, copy.keys, copy.count);
+    subject->snapshot_destroy(late->snapshot);
+    records[late->record].ret = late->ret;
+}
+
+static void read_clone(const struct late *late)
+{
+    struct subject_keys copy = {.since = records[late->record].invoke};
+    int result = subject->each(late->clone, &copy);
+    if (result != 0) {
+        sched_fail("each of a clone returned %d", result);
+    }
+    const char *reason = NULL;
+    if (subject->validate(late->clone, &reason) != 1) {
+        sched_fail("validate of a clone: %s", reason);
+    }
+    log_answer(late->record, copy.keys, copy.count);
+    // where a thread stopped in a section, what the clone retired stays for ever
+    if (stopped_thread == SCHED_CONTEXTS && subject->destroy(late->clone) != 0) {
+        sched_fail("a clone's destroy failed");
+    }
+    records[late->record].ret = late->ret;
+}
+
+static void read_late(const struct late *late)
+{
+    if (late->clone) {
+        read_clone(late);
+    } else {
+        read_snapshot(late);
+    }
+}
+
+static void read_all(struct lates *lates)
+{
+    for (unsigned i = 0; i < lates->count; i++) {
+        read_late(&lates->late[i]);
+    }
+    lates->count = 0;
 }
 
 static void do_each(void)
 {
-    struct visited visited = {.count = 0};
     uint64_t invoke = sched_clock();
-    int result = lfset_u64_each(set, visit, &visited, NULL);
+    struct subject_keys visited = {.since = invoke};
+    int result = subject->each(set, &visited);
     uint64_t ret = sched_clock();
     if (result == -ENOMEM && plan->enomem) {
         return;
@@ -217,10 +272,10 @@ static void do_many(const struct plan_op *op)
         batch[i] = keys[(op->key + i) % plan->keys];
         first[i] = log_begin(another_thread(), single[op->kind - PLAN_ADD_MANY], batch[i]);
     }
-    int64_t total = op->kind == PLAN_ADD_MANY ? lfset_u64_add_many(set, batch, op->count, results)
+    int64_t total = op->kind == PLAN_ADD_MANY ? subject->add_many(set, batch, op->count, results)
                     : op->kind == PLAN_REMOVE_MANY
-                        ? lfset_u64_remove_many(set, batch, op->count, results)
-                        : lfset_u64_contains_many(set, batch, op->count, results);
+                        ? subject->remove_many(set, batch, op->count, results)
+                        : subject->contains_many(set, batch, op->count, results);
     uint64_t ret = sched_clock();
     int64_t sum = 0;
     bool failed = false;
@@ -235,13 +290,6 @@ static void do_many(const struct plan_op *op)
     }
 }
 
-static int64_t do_stats(void)
-{
-    struct lfset_stats stats = {.size = sizeof stats};
-    int result = lfset_u64_stats_read(set, &stats);
-    return result < 0 ? result : lfset_u64_size_estimate(set) < 0 ? -EIO : 0;
-}
-
 static struct lfset_cancel *new_token(const struct lfset_cancel *parent)
 {
     struct lfset_cancel *token = NULL;
@@ -253,9 +301,9 @@ static struct lfset_cancel *new_token(const struct lfset_cancel *parent)
 
 static int call_wait(const struct plan_op *op, const struct lfset_cancel *cancel)
 {
-    return op->kind == PLAN_WAIT_EMPTY     ? lfset_u64_wait_empty(set, cancel)
-           : op->kind == PLAN_WAIT_PRESENT ? lfset_u64_wait_present(set, keys[op->key], cancel)
-                                           : lfset_u64_wait_absent(set, keys[op->key], cancel);
+    return op->kind == PLAN_WAIT_EMPTY     ? subject->wait_empty(set, cancel)
+           : op->kind == PLAN_WAIT_PRESENT ? subject->wait_present(set, keys[op->key], cancel)
+                                           : subject->wait_absent(set, keys[op->key], cancel);
 }
 
 /* A wait that ended saw at one instant what contains or is_empty would have seen. */
@@ -282,8 +330,8 @@ static int do_wait(unsigned thread, const struct plan_op *op)
 static bool holds_now(const struct plan_op *op)
 {
     return op->kind == PLAN_WAIT_EMPTY
-               ? lfset_u64_is_empty(set) == 1
-               : lfset_u64_contains(set, keys[op->key]) == (op->kind == PLAN_WAIT_PRESENT);
+               ? subject->is_empty(set) == 1
+               : subject->contains(set, keys[op->key]) == (op->kind == PLAN_WAIT_PRESENT);
 }
 
 /* All others are done. Nobody may be asleep whose wait has an end; the others are cancelled, one by one,
@@ -312,75 +360,128 @@ static void judge_sleepers(void)
     }
 }
 
-static void do_op(unsigned thread, const struct plan_op *op, struct late *late,
-                  unsigned *late_count)
+/* What hands out references wants a section. @return whether it has one of its own now. */
+static bool enter_section(enum plan_op_kind kind)
 {
-    uint64_t key = keys[op->key], popped = 0;
-    struct lfset_u64_snapshot *snapshot = NULL;
+    if (!subject->sections || (kind != PLAN_GET && kind != PLAN_ADD_OR_GET && kind != PLAN_POP) ||
+        (lfset__self && lfset__self->sections > 0)) {
+        return false;
+    }
+    if (lfset_section_enter() != 0) {
+        sched_fail("a section cannot be entered");
+    }
+    return true;
+}
+
+static void leave_section(void)
+{
+    sched_point();
+    objects_let_go();
+    if (lfset_section_leave() != 0) {
+        sched_fail("a section cannot be left");
+    }
+}
+
+static int do_key(unsigned thread, enum plan_op_kind kind, uint64_t key)
+{
+    enum history_op op = kind == PLAN_ADD || kind == PLAN_ADD_OR_GET ? HISTORY_ADD
+                         : kind == PLAN_REMOVE                       ? HISTORY_REMOVE
+                                                                     : HISTORY_CONTAINS;
+    size_t record = log_begin(thread, op, key);
+    int result = kind == PLAN_ADD          ? subject->add(set, key)
+                 : kind == PLAN_REMOVE     ? subject->remove(set, key)
+                 : kind == PLAN_ADD_OR_GET ? subject->add_or_get(set, key)
+                 : kind == PLAN_GET        ? subject->get(set, key)
+                                           : subject->contains(set, key);
+    log_end(record, sched_clock(), result);
+    return result;
+}
+
+void execute_from_destroy(void)
+{
+    if (destroy_uses_left > 0 && plan->destroy != PLAN_DESTROY_ONLY) {
+        destroy_uses_left--;
+        (void)do_key(another_thread(), plan->destroy == PLAN_DESTROY_ADD ? PLAN_ADD : PLAN_CONTAINS,
+                     keys[plan->destroy_key]);
+    }
+}
+
+/* Pending in the history until it is looked at. */
+static int do_take(unsigned thread, enum plan_op_kind kind, struct lates *lates)
+{
+    bool drain = kind == PLAN_DRAIN;
+    struct late late = {.drained = drain};
+    late.record = log_begin(thread, drain ? HISTORY_DRAIN : HISTORY_SNAPSHOT, 0);
+    int result = kind == PLAN_CLONE ? subject->clone(set, &late.clone)
+                                    : subject->take(set, drain, &late.snapshot);
+    late.ret = sched_clock();
+    if (result != 0) {
+        log_end(late.record, late.ret, result);
+    } else if (plan->late || kind == PLAN_CLONE) { // one cannot be destroyed within a section
+        lates->late[lates->count++] = late;
+    } else {
+        read_late(&late);
+    }
+    return result;
+}
+
+static void do_op(unsigned thread, const struct plan_op *op, struct lates *lates)
+{
+    uint64_t popped = 0;
     int64_t result = 0;
     size_t record;
-    switch ((enum plan_op_kind)op->kind) {
+    enum plan_op_kind kind = op->kind;
+    bool entered = enter_section(kind);
+    switch (kind) {
     case PLAN_ADD:
-        record = log_begin(thread, HISTORY_ADD, key);
-        result = lfset_u64_add(set, key);
-        log_end(record, sched_clock(), result);
-        break;
     case PLAN_REMOVE:
-        record = log_begin(thread, HISTORY_REMOVE, key);
-        result = lfset_u64_remove(set, key);
-        log_end(record, sched_clock(), result);
-        break;
     case PLAN_CONTAINS:
-        record = log_begin(thread, HISTORY_CONTAINS, key);
-        result = lfset_u64_contains(set, key);
-        log_end(record, sched_clock(), result);
+    case PLAN_GET:
+    case PLAN_ADD_OR_GET:
+        result = do_key(thread, kind, keys[op->key]);
         break;
     case PLAN_POP:
         record = log_begin(thread, HISTORY_POP, 0);
-        result = lfset_u64_pop(set, &popped);
+        result = subject->pop(set, &popped);
         records[record].value = popped;
         log_end(record, sched_clock(), result);
         break;
     case PLAN_SNAPSHOT:
     case PLAN_DRAIN:
-        record = log_begin(thread, op->kind == PLAN_DRAIN ? HISTORY_DRAIN : HISTORY_SNAPSHOT, 0);
-        result = op->kind == PLAN_DRAIN ? lfset_u64_drain(set, &snapshot, NULL)
-                                        : lfset_u64_snapshot_take(set, &snapshot, NULL);
-        if (snapshot && result == 0) {
-            uint64_t ret = sched_clock();
-            if (plan->late) {
-                // pending in the history until it is read
-                late[(*late_count)++] = (struct late){snapshot, record, ret};
-            } else {
-                read_snapshot(snapshot, record, ret);
-            }
-        } else {
-            log_end(record, sched_clock(), result ? result : -EIO);
-        }
+    case PLAN_CLONE:
+        result = do_take(thread, kind, lates);
         break;
     case PLAN_CLEAR:
         record = log_begin(thread, HISTORY_CLEAR, 0);
-        result = lfset_u64_clear(set, NULL);
-        log_end(record, sched_clock(), result < 0 ? result : 1);
+        result = subject->clear(set);
+        records[record].value = (uint64_t)result;
+        log_end(record, sched_clock(), result);
+        records[record].result = HISTORY_CLEAR_COUNTED;
         break;
     case PLAN_SIZE:
         record = log_begin(thread, HISTORY_SIZE, 0);
-        result = lfset_u64_size(set, NULL);
+        result = subject->size(set);
         records[record].value = (uint64_t)result;
         log_end(record, sched_clock(), result);
         break;
     case PLAN_IS_EMPTY:
         record = log_begin(thread, HISTORY_IS_EMPTY, 0);
-        result = lfset_u64_is_empty(set);
+        result = subject->is_empty(set);
         log_end(record, sched_clock(), result);
         break;
     case PLAN_EACH:
         do_each();
         break;
     case PLAN_RESERVE:
-        result = lfset_u64_reserve(set, 6 + 10u * op->key, NULL);
+        result = subject->reserve(set, 6 + 10u * op->key);
         if (result != 0 && !(result == -ENOMEM && plan->enomem)) {
             sched_fail("reserve returned %lld", (long long)result);
+        }
+        break;
+    case PLAN_PURGE:
+        result = subject->purge(set);
+        if (result < 0 && !(result == -ENOMEM && plan->enomem)) {
+            sched_fail("purge returned %lld", (long long)result);
         }
         break;
     case PLAN_ADD_MANY:
@@ -389,7 +490,8 @@ static void do_op(unsigned thread, const struct plan_op *op, struct late *late,
         do_many(op);
         break;
     case PLAN_STATS:
-        if (do_stats() < 0) {
+        result = subject->look(set);
+        if (result < 0) {
             sched_fail("the statistics cannot be read");
         }
         break;
@@ -415,12 +517,15 @@ static void do_op(unsigned thread, const struct plan_op *op, struct late *late,
         break;
     }
     sched_note("  = %lld%s", (long long)result, plan->enomem && result == -ENOMEM ? " ENOMEM" : "");
+    if (entered) {
+        leave_section();
+    }
 }
 
 static void body(unsigned thread)
 {
-    struct late late[LATE_MAX];
-    unsigned late_count = 0;
+    struct lates lates;
+    lates.count = 0;
     sched_set_inject(plan->enomem != 0);
     if (plan->section[thread] && lfset_section_enter() != 0) {
         sched_fail("a section cannot be entered");
@@ -432,14 +537,17 @@ static void body(unsigned thread)
             seam_scan_at_next_retire(lfset__self);
         }
         sched_note("%s", labels[thread][i]);
-        do_op(thread, &plan->op[thread][i], late, &late_count);
+        do_op(thread, &plan->op[thread][i], &lates);
     }
     sched_set_doing("its last acts");
-    if (plan->section[thread] && lfset_section_leave() != 0) {
-        sched_fail("a section cannot be left");
+    if (plan->section[thread]) {
+        leave_section();
     }
-    for (unsigned i = 0; i < late_count; i++) {
-        read_snapshot(late[i].snapshot, late[i].record, late[i].ret);
+    if (plan->outlive) {
+        memcpy(&outliving.late[outliving.count], lates.late, lates.count * sizeof *lates.late);
+        outliving.count += lates.count;
+    } else {
+        read_all(&lates);
     }
 }
 
@@ -447,7 +555,7 @@ static void body(unsigned thread)
 
 static struct lfset__set *base(void)
 {
-    return (struct lfset__set *)(void *)set;
+    return set;
 }
 
 static void reset(void)
@@ -458,6 +566,9 @@ static void reset(void)
     history_reset(&history);
     record_count = 0;
     virtual_thread = 0;
+    outliving.count = 0;
+    destroy_uses_left = 0;
+    stopped_thread = SCHED_CONTEXTS;
     lfset__self = main_record;
     lfset__local = (struct lfset__local){0};
     atomic_store_explicit(&main_record->in_use, true, memory_order_relaxed);
@@ -467,13 +578,15 @@ static void reset(void)
     }
 }
 
-/* So that a run begins with nothing retired. */
+/* Reclaims all that was retired. What is destroyed meanwhile may retire more. */
 static void settle(void)
 {
     while (grace_ready()) {
         grace_run_one();
     }
-    seam_scan_everything();
+    for (int i = 0; i <= DESTROY_USES; i++) {
+        seam_scan_everything();
+    }
 }
 
 static bool can_be_removed(uint64_t key)
@@ -503,36 +616,32 @@ static void build(void *arg)
     options.domain = plan->domain;
     options.capacity = plan->capacity;
     options.allocator = &arena_allocator;
-    options.seed = random_start(plan->seed, 3);
-    if (lfset_u64_create(&set, &options) != 0) {
+    options.seed = random_start(subject->seeds ? plan->seed % subject->seeds : plan->seed, 3);
+    if (subject->create(&set, &options) != 0) {
         sched_fail("create failed");
     }
-    if (plan->lower_floor && lfset_u64_reserve(set, 1, NULL) != 0) {
+    if (plan->lower_floor && subject->reserve(set, 1) != 0) {
         sched_fail("reserve failed");
     }
-    const struct lfset__slice *root = atomic_load(&base()->root);
-    uint64_t inverse = root->inverse;
     for (unsigned i = 0; i < plan->keys; i++) {
-        keys[i] = plan->key_hash[i] * inverse;
+        keys[i] = subject->key_at(set, plan->key_hash[i]);
     }
     for (unsigned i = 0; i < plan->prefills; i++) {
-        uint64_t key = plan->prefill[i].hash * inverse;
-        if (lfset_u64_add(set, key) != 1 ||
-            (!plan->prefill[i].live && lfset_u64_remove(set, key) != 1)) {
+        uint64_t key = subject->key_at(set, plan->prefill[i].hash);
+        if (subject->add(set, key) != 1 ||
+            (!plan->prefill[i].live && subject->remove(set, key) != 1)) {
             // a prefill may name a key twice; then the first stands
         }
     }
-    struct late late[LATE_MAX];
+    struct lates lates;
+    lates.count = 0;
     for (unsigned i = 0; i < plan->warms; i++) {
-        unsigned late_count = 0;
-        do_op(0, &plan->warm[i], late, &late_count);
-        if (late_count) {
-            read_snapshot(late[0].snapshot, late[0].record, late[0].ret);
-        }
+        do_op(0, &plan->warm[i], &lates);
+        read_all(&lates);
     }
     settle();
-    struct visited visited = {.count = 0};
-    (void)lfset_u64_each(set, visit, &visited, NULL);
+    struct subject_keys visited = {.count = 0};
+    (void)subject->each(set, &visited);
     memcpy(initial, visited.keys, visited.count * sizeof *initial);
     initial_count = visited.count;
     for (size_t i = 0; i < initial_count; i++) {
@@ -540,11 +649,15 @@ static void build(void *arg)
     }
     settle();
     arena_save();
+    objects_save();
 }
 
 bool execute_prepare(const struct plan *given)
 {
+    static const struct subject *const subjects[PLAN_SETS] = {&subject_u64, &subject_obj,
+                                                              &subject_bytes};
     plan = given;
+    subject = subjects[plan->set];
     for (unsigned t = 0; t < plan->threads; t++) {
         for (unsigned i = 0; i < plan->ops[t]; i++) {
             FILE *text = fmemopen(labels[t][i], sizeof labels[t][i], "w");
@@ -560,6 +673,7 @@ bool execute_prepare(const struct plan *given)
     }
     reset();
     arena_reset();
+    objects_reset();
     arena_reuse(false);
     if (!sched_guard(build, NULL) || !execute(SCHED_SERIAL, 0)) {
         return false;
@@ -575,17 +689,12 @@ bool execute_prepare(const struct plan *given)
 static void judge_garbage(void)
 {
     bool hp = plan->domain == LFSET_HP;
-    if (hp) {
-        seam_scan_everything();
-    } else {
-        while (grace_ready()) {
-            grace_run_one();
-        }
-    }
+    settle();
     size_t left = atomic_load(hp ? &lfset__hp_account.objects : &lfset__rcu_account.objects);
+    size_t bytes = atomic_load(hp ? &lfset__hp_account.bytes : &lfset__rcu_account.bytes);
     if (stopped_thread == SCHED_CONTEXTS) {
-        if (left != 0) {
-            sched_fail("%zu retired objects are never reclaimed", left);
+        if (left != 0 || bytes != 0) {
+            sched_fail("%zu retired objects of %zu bytes are never reclaimed", left, bytes);
         }
         return;
     }
@@ -598,7 +707,7 @@ static void judge_garbage(void)
 static void judge_structure(void)
 {
     const char *reason = NULL;
-    if (lfset_u64_validate(set, &reason) == 1) {
+    if (subject->validate(set, &reason) == 1) {
         return;
     }
     // a thread may stop between a change and its count
@@ -609,25 +718,57 @@ static void judge_structure(void)
 
 static void log_final_contents(void)
 {
-    uint32_t thread = another_thread();
+    size_t record = log_begin(another_thread(), HISTORY_SNAPSHOT, 0);
     if (plan->final_snapshot) {
-        struct lfset_u64_snapshot *snapshot = NULL;
-        size_t record = log_begin(thread, HISTORY_SNAPSHOT, 0);
-        if (lfset_u64_snapshot_take(set, &snapshot, NULL) != 0) {
+        struct late late = {.record = record};
+        if (subject->take(set, false, &late.snapshot) != 0) {
             sched_fail("the last snapshot failed");
         }
-        read_snapshot(snapshot, record, sched_clock());
+        late.ret = sched_clock();
+        read_snapshot(&late);
         judge_structure();
         return;
     }
-    struct visited visited = {.count = 0};
-    size_t record = log_begin(thread, HISTORY_SNAPSHOT, 0);
-    int result = lfset_u64_each(set, visit, &visited, NULL);
+    struct subject_keys visited = {.since = records[record].invoke};
+    int result = subject->each(set, &visited);
     if (result != 0) {
         sched_fail("the last iteration returned %d", result);
     }
     log_answer(record, visited.keys, visited.count);
     records[record].ret = sched_clock();
+}
+
+/* Once nothing is left behind that was removed, what the set consists of is known exactly. */
+static void judge_memory(void)
+{
+    if (!subject->blocks) {
+        return;
+    }
+    int result;
+    uint64_t destroyed;
+    do {
+        destroyed = objects_destroyed();
+        result = subject->purge(set);
+        settle();
+    } while (result == 1 || objects_destroyed() != destroyed); // which may have added to the set
+    struct subject_keys members = {.since = sched_clock()};
+    if (result != 0 || subject->each(set, &members) != 0) {
+        sched_fail("the last purge returned %d", result);
+    }
+    size_t blocks = 2 + subject->blocks(members.keys, members.count); // the set, its slice
+    if (arena_live_count != blocks) {
+        sched_fail("%u blocks are allocated for %zu keys, instead of %zu", arena_live_count,
+                   members.count, blocks);
+    }
+}
+
+static void judge_destruction(void)
+{
+    settle();
+    destroy_uses_left = 0;
+    if (subject->destroy(set) != 0) {
+        sched_fail("destroy failed");
+    }
 }
 
 static void fill_history(void)
@@ -679,6 +820,8 @@ static void add_coverage(const struct execute_coverage *before)
     sum->stopped_threads += stopped_thread != SCHED_CONTEXTS;
     sum->preemptions += sched_result.preemptions;
     sum->sleeps += sched_result.sleeps;
+    sum->destroyed += objects_destroyed();
+    sum->references += objects_referenced();
 }
 
 static void run_and_judge(void *arg)
@@ -689,6 +832,7 @@ static void run_and_judge(void *arg)
     }
     struct execute_coverage before = so_far();
     everybody = new_token(NULL);
+    destroy_uses_left = DESTROY_USES;
     sched_run(options);
     lfset_cancel_destroy(everybody);
     stopped_thread = SCHED_CONTEXTS;
@@ -704,22 +848,22 @@ static void run_and_judge(void *arg)
     judge_structure();
     sched_set_doing("judgement: final contents");
     log_final_contents();
+    bool stopped = stopped_thread != SCHED_CONTEXTS; // its references are never dropped
+    if (!stopped && outliving.count == 0) {
+        sched_set_doing("judgement: memory");
+        judge_memory();
+    }
+    if (!stopped) {
+        sched_set_doing("destroy");
+        judge_destruction();
+    }
+    sched_set_doing("judgement: late snapshots");
+    destroy_uses_left = 0;
+    read_all(&outliving);
     sched_set_doing("judgement: history");
     fill_history();
     judge_history();
-    if (stopped_thread != SCHED_CONTEXTS) {
-        return; // its references are never dropped
-    }
-    sched_set_doing("destroy");
-    if (plan->domain == LFSET_RCU) {
-        while (grace_ready()) {
-            grace_run_one();
-        }
-    }
-    if (lfset_u64_destroy(set) != 0) {
-        sched_fail("destroy failed");
-    }
-    if (arena_live_count != 0) {
+    if (!stopped && arena_live_count != 0) {
         sched_fail("%u blocks are never freed", arena_live_count);
     }
 }
@@ -728,6 +872,7 @@ static bool run(struct sched_options *options)
 {
     reset();
     arena_restore();
+    objects_restore();
     arena_reuse(plan->reuse);
     arena_inject(plan->enomem, random_start(options->seed, 4));
     options->threads = plan->threads;

@@ -11,6 +11,8 @@
 #include "explore/schedule.h"
 #include "reclaim/reclaim.h"
 
+struct lfset__slice;
+
 /** Whose record this is; NULL at the end. */
 struct execute_record {
     const struct lfset__thread *record;
@@ -21,6 +23,7 @@ struct execute_record {
 struct execute_coverage {
     uint64_t grows, purges, shrinks, rehashes, snapshots, clears; /**< successions finished */
     uint64_t preemptions, failed_allocations, stopped_threads, freed_blocks, sleeps;
+    uint64_t destroyed, references; /**< objects */
 };
 extern struct execute_coverage execute_coverage;
 
@@ -37,6 +40,10 @@ bool execute_segments(const struct sched_segment *segments, size_t count);
 void execute_print_history(FILE *file);
 /** "k2" for a hot key; false for another. */
 bool execute_key_name(uint64_t key, char *name, size_t size);
+/** The key of a bound word. @return false when what the word names is freed. */
+bool execute_word_key(const struct lfset__slice *slice, size_t index, uint64_t word, uint64_t *key);
+/** An object is being destroyed: does with the set what the plan says. */
+void execute_from_destroy(void);
 extern struct execute_record execute_records[SCHED_CONTEXTS];
 
 #endif

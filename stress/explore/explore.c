@@ -29,7 +29,7 @@
 enum { SCHEDULES_PER_PLAN = 64 };
 
 struct arguments {
-    int domain; // -1: both
+    int set, domain; // -1: all, both
     unsigned threads, ops;
     const char *scenario;
     int strategy; // -1: all in turn
@@ -41,6 +41,7 @@ struct arguments {
 enum { OPTION_RUNS = 256, OPTION_REPLAY, OPTION_TRACE, OPTION_NO_SHRINK };
 
 static const struct argp_option option_list[] = {
+    {"set", 'k', "u64|obj|bytes|all", 0, "Kind of set (default: all)", 0},
     {"domain", 'd', "rcu|hp", 0, "Domain (default: either)", 0},
     {"threads", 't', "N", 0, "Threads, 2 to 4 (default: any)", 0},
     {"ops", 'o', "N", 0, "Operations of each thread, 1 to 5 (default: any)", 0},
@@ -83,6 +84,12 @@ static error_t parse(int key, char *text, struct argp_state *state)
 {
     struct arguments *arguments = state->input;
     switch (key) {
+    case 'k':
+        arguments->set = plan_set_named(text);
+        if (arguments->set < 0 && strcmp(text, "all") != 0) {
+            argp_error(state, "there is no set \"%s\"", text);
+        }
+        return 0;
     case 'd':
         arguments->domain = strcmp(text, "hp") == 0    ? LFSET_HP
                             : strcmp(text, "rcu") == 0 ? LFSET_RCU
@@ -168,14 +175,17 @@ static double now(void)
 
 static void make(struct plan *plan, const struct arguments *arguments, uint64_t seed)
 {
-    plan_make(plan, arguments->scenario, arguments->domain, arguments->threads, arguments->ops,
-              seed / SCHEDULES_PER_PLAN);
+    plan_make(plan, arguments->scenario, arguments->set, arguments->domain, arguments->threads,
+              arguments->ops, seed / SCHEDULES_PER_PLAN);
 }
 
 static void print_replay(const struct arguments *arguments, enum sched_strategy strategy,
                          uint64_t seed)
 {
     printf("replay: lfset-explore --scenario %s", arguments->scenario);
+    if (arguments->set >= 0) {
+        printf(" --set %s", plan_set_name((enum plan_set)arguments->set));
+    }
     if (arguments->domain >= 0) {
         printf(" --domain %s", arguments->domain == LFSET_HP ? "hp" : "rcu");
     }
@@ -245,6 +255,8 @@ static void print_coverage(uint64_t runs)
         {"allocations failed", c->failed_allocations},
         {"threads stopped", c->stopped_threads},
         {"sleeps", c->sleeps},
+        {"objects destroyed", c->destroyed},
+        {"references handed out", c->references},
     };
     printf("per 1000 schedules:");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -311,11 +323,11 @@ int main(int argc, char **argv)
     static const struct argp argp = {
         .options = option_list,
         .parser = parse,
-        .doc = "Explores schedules of the u64 set's own code.\v"
+        .doc = "Explores schedules of the sets' own code.\v"
                "Exit status: 0 nothing found, 1 a failure, 2 usage.",
         .help_filter = help,
     };
-    struct arguments arguments = {.domain = -1, .strategy = -1, .scenario = "all"};
+    struct arguments arguments = {.set = -1, .domain = -1, .strategy = -1, .scenario = "all"};
     argp_err_exit_status = 2;
     if (argp_parse(&argp, argc, argv, 0, NULL, &arguments) != 0) {
         return 2;

@@ -6,9 +6,13 @@
 #include "explore/random.h"
 
 static const char *const op_names[PLAN_OP_KINDS] = {
-    "add",   "remove",   "contains", "pop",          "snapshot",    "drain",       "clear",
-    "size",  "is_empty", "each",     "reserve",      "add_many",    "remove_many", "contains_many",
-    "stats", "detach",   "barrier",  "wait_present", "wait_absent", "wait_empty",  "cancel"};
+    "add",     "remove",   "contains",     "pop",           "snapshot",
+    "drain",   "clear",    "size",         "is_empty",      "each",
+    "reserve", "add_many", "remove_many",  "contains_many", "stats",
+    "detach",  "barrier",  "wait_present", "wait_absent",   "wait_empty",
+    "cancel",  "get",      "add_or_get",   "purge",         "clone"};
+
+static const char *const set_names[PLAN_SETS] = {"u64", "obj", "bytes"};
 
 /** What the set is like before the threads start: see the functions of these names. */
 enum shape { TINY, OVERFULL, CHAIN, COUNTED, REHASH, EITHER };
@@ -84,6 +88,21 @@ void plan_print_scenarios(FILE *file)
         fprintf(file, "  %-9s %s\n", scenarios[i].name, scenarios[i].about);
     }
     fprintf(file, "  %-9s %s\n", "all", "one of these, drawn with the plan");
+}
+
+int plan_set_named(const char *name)
+{
+    for (int i = 0; i < PLAN_SETS; i++) {
+        if (strcmp(set_names[i], name) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+const char *plan_set_name(enum plan_set set)
+{
+    return set_names[set];
 }
 
 const char *plan_op_name(enum plan_op_kind kind)
@@ -231,8 +250,60 @@ static void shape_rehash(struct plan *plan, uint64_t *random)
     }
 }
 
-void plan_make(struct plan *plan, const char *name, int domain, unsigned threads, unsigned ops,
-               uint64_t seed)
+/* ---- what sets have that u64 does not ----------------------------------------------------------- */
+
+static enum plan_op_kind draw_other(const struct plan *plan, enum plan_op_kind kind,
+                                    uint64_t *random)
+{
+    uint32_t at = random_below(random, 16);
+    bool objects = plan->set == PLAN_OBJ;
+    switch (kind) {
+    case PLAN_ADD:
+        return objects && at < 5 ? PLAN_ADD_OR_GET : kind;
+    case PLAN_REMOVE:
+        return at == 0 ? PLAN_PURGE : kind;
+    case PLAN_CONTAINS:
+        return objects && at < 9 ? PLAN_GET : kind;
+    case PLAN_SNAPSHOT:
+        return at < 4 ? PLAN_CLONE : kind;
+    case PLAN_RESERVE:
+    case PLAN_STATS:
+        return at < 8 ? PLAN_PURGE : kind;
+    default:
+        return kind;
+    }
+}
+
+/* Apart, from random numbers of its own: so that the plans of u64 stay as they are. */
+static void draw_others(struct plan *plan, const struct scenario *scenario, uint64_t *random)
+{
+    plan->outlive = random_below(random, 2) || plan->stop;
+    if (plan->set == PLAN_OBJ) {
+        bool sections =
+            scenario->weight[PLAN_DETACH] == 0 && scenario->weight[PLAN_WAIT_PRESENT] == 0;
+        for (unsigned t = 0; t < plan->threads && sections; t++) {
+            plan->section[t] = plan->section[t] || random_below(random, 4) == 0;
+        }
+        static const enum plan_destroy destroy[] = {PLAN_DESTROY_ADD, PLAN_DESTROY_CONTAINS,
+                                                    PLAN_DESTROY_ONLY, PLAN_DESTROY_ONLY};
+        plan->destroy = destroy[random_below(random, 4)];
+        plan->destroy_key = (uint8_t)random_below(random, plan->keys);
+    }
+    for (unsigned t = 0; t < plan->threads; t++) {
+        for (unsigned i = 0; i < plan->ops[t]; i++) {
+            enum plan_op_kind kind = draw_other(plan, plan->op[t][i].kind, random);
+            // no set can be made and given up in a section
+            plan->op[t][i].kind =
+                (uint8_t)(kind == PLAN_CLONE && plan->section[t] ? PLAN_SNAPSHOT : kind);
+        }
+    }
+    for (unsigned i = 0; i < plan->warms; i++) {
+        plan->warm[i].kind = (uint8_t)draw_other(plan, plan->warm[i].kind, random);
+    }
+}
+
+void plan_make(struct plan *plan, const char *name, int set, int domain, unsigned threads,
+               unsigned ops, uint64_t seed)
 {
     uint64_t random = random_start(seed, 2);
     const struct scenario *scenario = find(name);
@@ -299,13 +370,19 @@ void plan_make(struct plan *plan, const char *name, int domain, unsigned threads
     plan->reuse = random_below(&random, 4) == 0;
     plan->enomem = scenario->enomem ? 1 + random_below(&random, 4) : 0;
     plan->stop = scenario->stop;
+    random = random_start(seed, 6);
+    uint32_t any = random_below(&random, PLAN_SETS);
+    plan->set = set >= 0 ? (enum plan_set)set : (enum plan_set)any;
+    if (plan->set != PLAN_U64) {
+        draw_others(plan, scenario, &random);
+    }
 }
 
 void plan_print_op(const struct plan_op *op, FILE *file)
 {
     fputs(op_names[op->kind], file);
     if (op->kind <= PLAN_CONTAINS || op->kind == PLAN_WAIT_PRESENT ||
-        op->kind == PLAN_WAIT_ABSENT) {
+        op->kind == PLAN_WAIT_ABSENT || op->kind == PLAN_GET || op->kind == PLAN_ADD_OR_GET) {
         fprintf(file, " k%u", op->key);
     } else if (op->kind >= PLAN_ADD_MANY && op->kind <= PLAN_CONTAINS_MANY) {
         fprintf(file, " k%u+%u", op->key, op->count);
@@ -314,8 +391,8 @@ void plan_print_op(const struct plan_op *op, FILE *file)
 
 void plan_print(const struct plan *plan, FILE *file)
 {
-    fprintf(file, "plan: scenario %s, %s, %llu capacity%s, %u hot keys, %u prefilled",
-            plan->scenario, plan->domain == LFSET_HP ? "HP" : "RCU",
+    fprintf(file, "plan: %s, scenario %s, %s, %llu capacity%s, %u hot keys, %u prefilled",
+            plan_set_name(plan->set), plan->scenario, plan->domain == LFSET_HP ? "HP" : "RCU",
             (unsigned long long)plan->capacity, plan->lower_floor ? " (given up)" : "", plan->keys,
             plan->prefills);
     unsigned live = 0;
@@ -323,7 +400,14 @@ void plan_print(const struct plan *plan, FILE *file)
         live += plan->prefill[i].live;
     }
     fprintf(file, " (%u live)%s%s%s\n", live, plan->scan ? ", scans at every retire" : "",
-            plan->reuse ? ", memory is reused" : "", plan->late ? ", snapshots read late" : "");
+            plan->reuse ? ", memory is reused" : "",
+            !plan->late     ? ""
+            : plan->outlive ? ", snapshots read after all else"
+                            : ", snapshots read late");
+    if (plan->destroy) {
+        fprintf(file, "  destroying an object: %s k%u\n",
+                plan->destroy == PLAN_DESTROY_ADD ? "add" : "contains", plan->destroy_key);
+    }
     if (plan->warms) {
         fputs("  before:", file);
         for (unsigned i = 0; i < plan->warms; i++) {

@@ -15,6 +15,12 @@
 
 enum { PLAN_OPS = 6, PLAN_KEYS = 8, PLAN_PREFILL = 192, PLAN_WARM = 8 };
 
+/** Which kind of set. */
+enum plan_set { PLAN_U64, PLAN_OBJ, PLAN_BYTES, PLAN_SETS };
+
+/** What an object's destroy callback does with the set. */
+enum plan_destroy { PLAN_DESTROY_ONLY, PLAN_DESTROY_CONTAINS, PLAN_DESTROY_ADD };
+
 enum plan_op_kind {
     PLAN_ADD,
     PLAN_REMOVE,
@@ -37,6 +43,10 @@ enum plan_op_kind {
     PLAN_WAIT_ABSENT,
     PLAN_WAIT_EMPTY,
     PLAN_CANCEL, /**< all waits from then on */
+    PLAN_GET,    /**< objects: as contains */
+    PLAN_ADD_OR_GET,
+    PLAN_PURGE,
+    PLAN_CLONE, /**< as a snapshot */
     PLAN_OP_KINDS
 };
 
@@ -55,6 +65,7 @@ struct plan_prefill {
 struct plan {
     uint64_t seed;
     const char *scenario;
+    enum plan_set set;
     enum lfset_domain domain;
     unsigned threads, ops[SCHED_THREADS];
     struct plan_op op[SCHED_THREADS][PLAN_OPS];
@@ -72,17 +83,25 @@ struct plan {
     bool reuse;                     /**< freed memory is handed out again at once */
     bool stop;                      /**< one thread stops for ever */
     unsigned enomem;                /**< one allocation in so many fails; 0: none */
+    // not of u64
+    bool outlive; /**< late snapshots and clones are looked at when the set is destroyed */
+    enum plan_destroy destroy; /**< objects */
+    uint8_t destroy_key;
 };
 
 /** Is there a scenario of this name? */
 bool plan_scenario_exists(const char *name);
 /** Names and what they are about. */
 void plan_print_scenarios(FILE *file);
+/** @return the number of the kind of this name, or -1. */
+int plan_set_named(const char *name);
+const char *plan_set_name(enum plan_set set);
 /**
- * Draws a plan. @param domain LFSET_RCU, LFSET_HP or -1: any. @param threads, ops 0: any.
+ * Draws a plan. @param set enum plan_set or -1: any. @param domain LFSET_RCU, LFSET_HP or -1: any.
+ * @param threads, ops 0: any.
  */
-void plan_make(struct plan *plan, const char *scenario, int domain, unsigned threads, unsigned ops,
-               uint64_t seed);
+void plan_make(struct plan *plan, const char *scenario, int set, int domain, unsigned threads,
+               unsigned ops, uint64_t seed);
 const char *plan_op_name(enum plan_op_kind kind);
 void plan_print_op(const struct plan_op *op, FILE *file);
 void plan_print(const struct plan *plan, FILE *file);

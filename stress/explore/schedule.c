@@ -501,6 +501,9 @@ static void hook_traced(int kind, const volatile void *address)
 
 void sched_point(void)
 {
+    if (current == SCHED_MAIN) {
+        return;
+    }
     steps++;
     contexts[current].steps++;
     if (--until <= 0) {

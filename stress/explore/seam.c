@@ -17,6 +17,7 @@ void seam_reset(void)
     for (struct lfset__thread *t = records; t; t = t->next) {
         struct record *record = record_of(t);
         struct lfset__thread *next = t->next;
+        free(t->kept); // by a thread that stopped in a section
         *record = (struct record){.thread.next = next};
         ck_stack_init(&record->retired);
     }

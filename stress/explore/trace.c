@@ -8,12 +8,13 @@
 
 #include "explore/arena.h"
 #include "explore/execute.h"
+#include "explore/objects.h"
 #include "explore/schedule.h"
 #include "platform/hook.h"
 #include "reclaim/hp.h"
 #include "reclaim/rcu.h"
+#include "set/node.h"
 #include "set/slice.h"
-#include "set/u64_codec.h"
 
 /* ---- places in the source ----------------------------------------------------------------------- */
 
@@ -109,8 +110,9 @@ static void forget_places(void)
 
 static bool is_slice(const struct arena_block *block)
 {
-    // The set comes first, everything else that has a line's alignment is a slice.
-    return block->align == LFSET__LINE && block != &arena_blocks[1];
+    // Sets have a line's alignment, too, but are smaller than the smallest slice.
+    size_t least = sizeof(struct lfset__slice) + (sizeof(uint64_t) << LFSET__LOG2_MIN);
+    return block->align == LFSET__LINE && block->size >= least;
 }
 
 /* Slices are numbered in the order of their making. */
@@ -140,8 +142,10 @@ static void name_word(const struct lfset__slice *slice, size_t index, uint64_t w
 {
     char key[32] = "";
     if (word & LFSET__BOUND) {
-        uint64_t k = lfset__word_key(slice, index, word);
-        if (!execute_key_name(k, key, sizeof key)) {
+        uint64_t k;
+        if (!execute_word_key(slice, index, word, &k)) {
+            snprintf(key, sizeof key, "a freed key");
+        } else if (!execute_key_name(k, key, sizeof key)) {
             snprintf(key, sizeof key, "key %llu", (unsigned long long)k);
         }
     }
@@ -242,6 +246,24 @@ static bool name_in_record(const volatile void *address, uint64_t value, char *n
     return false;
 }
 
+/* Objects are told from nodes by their size. */
+static void name_in_block(const struct arena_block *block, size_t offset, uint64_t value,
+                          char *name, size_t size)
+{
+    const char *freed = block->freed_by ? " (freed by now)" : "";
+    if (block->align == LFSET__LINE) {
+        snprintf(name, size, "another set, +%zu", offset);
+    } else if (block->size == sizeof(struct object)) {
+        snprintf(name, size, "object at %p%s", (const void *)block->start, freed);
+    } else if (offset == offsetof(struct lfset__node, references)) {
+        snprintf(name, size, "node or snapshot %p: references %u%s", (const void *)block->start,
+                 (unsigned)value, freed);
+    } else {
+        snprintf(name, size, "node or snapshot %p +%zu%s", (const void *)block->start, offset,
+                 freed);
+    }
+}
+
 static void name_address(const struct sched_event *event, char *name, size_t size)
 {
     static const struct {
@@ -265,7 +287,7 @@ static void name_address(const struct sched_event *event, char *name, size_t siz
             }
             snprintf(name, size, "%s: %s", field, what);
         } else {
-            snprintf(name, size, "snapshot or its keys");
+            name_in_block(block, offset, event->value, name, size);
         }
     } else if (!name_in_record(event->address, event->value, name, size)) {
         for (int i = 0; i < 2; i++) {

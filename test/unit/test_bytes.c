@@ -1740,3 +1740,67 @@ TEST_BOTH(bytes, keys_chosen_for_a_known_seed_lead_to_a_rehash)
           "%" PRIu64 " slots, for other keys %" PRIu64, victim.stats.capacity,
           other.stats.capacity);
 }
+
+/* ---- equal hashes ---- */
+
+enum { EQUALS = 20, EQUAL_LENGTH = 320 };
+
+/*
+ * XXH3 adds up, for each 8 bytes, the product of the halves of (bytes XOR secret), and the bytes themselves.
+ * Where the lower half is the secret's the product is 0; two such places whose bytes keep their sum then
+ * give the same hash for every `i`. The places are the first and the ninth 8 bytes, whose secrets begin at
+ * 0 and at 8.
+ */
+static void equal_key(unsigned char *key, const unsigned char *secret, uint32_t i)
+{
+    const uint32_t first = 1000 + i;
+    const uint32_t second = 1000 - i;
+    memset(key, 'e', EQUAL_LENGTH);
+    memcpy(key, secret, 4);
+    memcpy(key + 4, &first, 4);
+    memcpy(key + 64, secret + 8, 4);
+    memcpy(key + 68, &second, 4);
+}
+
+struct hashes {
+    uint64_t hash;
+    size_t count;
+};
+
+static void check_equal_hash(uint64_t number, uint64_t place, void *ctx)
+{
+    (void)number;
+    struct hashes *hashes = ctx;
+    CHECK(hashes->count == 0 || hashes->hash == place,
+          "the keys' hashes differ: this says nothing about keys whose hashes are equal");
+    hashes->hash = place;
+    hashes->count++;
+}
+
+/* Different keys whose 64-bit hashes are equal, which only those can make who see the secret. */
+TEST_BOTH(bytes, keys_with_equal_hashes_are_different_keys)
+{
+    unsigned char key[EQUAL_LENGTH];
+    struct lfset_bytes *set = bytes_new(domain, 0, KNOWN_SEED, NULL);
+    /* It lies behind what all sets have in common (bytes.c). */
+    const unsigned char *secret = (const unsigned char *)set + sizeof(struct lfset__set);
+    for (uint32_t i = 0; i < EQUALS; i++) {
+        equal_key(key, secret, i);
+        CHECK_EQ(lfset_bytes_contains(set, key, sizeof key), 0);
+        CHECK_EQ(lfset_bytes_add(set, key, sizeof key), 1);
+        CHECK_EQ(lfset_bytes_add(set, key, sizeof key), 0);
+    }
+    struct hashes hashes = {0, 0};
+    each_place(set, check_equal_hash, &hashes);
+    CHECK(hashes.count > EQUALS / 2, "only %zu keys are in the slice", hashes.count);
+    CHECK_EQ(lfset_bytes_size(set, NULL), EQUALS);
+    for (uint32_t i = 0; i < EQUALS; i += 2) {
+        equal_key(key, secret, i);
+        CHECK_EQ(lfset_bytes_remove(set, key, sizeof key), 1);
+    }
+    for (uint32_t i = 0; i < 2 * EQUALS; i++) {
+        equal_key(key, secret, i);
+        CHECK_EQ(lfset_bytes_contains(set, key, sizeof key), i < EQUALS && i % 2 == 1);
+    }
+    bytes_end(set, NULL);
+}

@@ -1320,6 +1320,47 @@ TEST_BOTH(obj, unwanted_may_remove)
     ledger_end(&ledger);
 }
 
+/* ---- a hash that is none ---- */
+
+static uint64_t constant_hash(void *ctx, const void *key)
+{
+    (void)ctx;
+    (void)key;
+    return 42;
+}
+
+/* More equal hashes than a slice of the usual size has places for: slow, but right. A set that makes slices
+ * without end runs out of memory here. */
+TEST_BOTH(obj, equal_hashes_are_slow_and_not_wrong)
+{
+    enum { COUNT = 200, ALLOCATIONS = 20000 };
+    struct memory memory;
+    memory_init(&memory, 0);
+    struct ledger ledger;
+    ledger_init(&ledger, 2 * COUNT);
+    struct lfset_obj_type type = item_type;
+    type.hash = constant_hash;
+    struct lfset_obj *set = obj_new(domain, &type, &memory);
+    atomic_store(&memory.fail_from, ALLOCATIONS);
+    for (uint64_t key = 0; key < COUNT; key++) {
+        CHECK_EQ(obj_add_key(set, &ledger, key), 1);
+        CHECK_EQ(obj_add_key(set, &ledger, key), 0);
+        if (key % 50 == 20)
+            CHECK_EQ(lfset_obj_size(set, NULL), key + 1);
+    }
+    CHECK_EQ(lfset_obj_size(set, NULL), COUNT);
+    for (uint64_t key = 0; key < COUNT; key += 2)
+        CHECK_EQ(lfset_obj_remove(set, PROBE(key)), 1);
+    for (uint64_t key = 0; key < 2 * COUNT; key++)
+        CHECK_EQ(lfset_obj_contains(set, PROBE(key)), key < COUNT && key % 2 == 1);
+    CHECK_EQ(lfset_obj_clear(set, NULL), COUNT / 2);
+    CHECK_EQ(lfset_obj_size(set, NULL), 0);
+    cr_log_info("%llu allocations, a peak of %lld bytes", atomic_load(&memory.calls),
+                atomic_load(&memory.peak));
+    obj_end(set, &memory);
+    ledger_end(&ledger);
+}
+
 /* ---- no memory ---- */
 
 enum { SCRIPT_KEYS = 80 };
