@@ -421,7 +421,8 @@ LFSET_API int lfset_bitmap_print(struct lfset_bitmap *set, FILE *file, uint64_t 
  * Sleeps until the key is in the set, is not in it, or the set is empty. Nobody polls: who makes it
  * so, cancels the token or lets it expire wakes the sleeper.
  * @return 0: it was so at an instant during the call. -ECANCELED. -ETIMEDOUT. -EINVAL: set is NULL.
- * -EDEADLK: inside a section, which would hold back memory meanwhile. -ENOMEM.
+ * -EDEADLK: inside a section or the
+ * program's own urcu_bp_read_lock, which would hold back memory meanwhile. -ENOMEM.
  */
 LFSET_API int lfset_bitmap_wait_present(struct lfset_bitmap *set, uint64_t key,
                                         const struct lfset_cancel *cancel);

@@ -377,7 +377,8 @@ LFSET_API int lfset_bytes_print(struct lfset_bytes *set, FILE *file, uint64_t ma
  * so, cancels the token or lets it expire wakes the sleeper.
  * @return 0: it was so at an instant during the call. -ECANCELED. -ETIMEDOUT. -EINVAL: set is NULL,
  * or key is and length is not 0. -E2BIG: a key longer than LFSET_BYTES_MAX will never be present.
- * -EDEADLK: inside a section, which would hold back memory meanwhile. -ENOMEM.
+ * -EDEADLK: inside a section or the
+ * program's own urcu_bp_read_lock, which would hold back memory meanwhile. -ENOMEM.
  */
 LFSET_API int lfset_bytes_wait_present(struct lfset_bytes *set, const void *key, size_t length,
                                        const struct lfset_cancel *cancel);

@@ -6,19 +6,24 @@
  * set destroyed) and nobody can hold it any more.
  *
  * References: a pointer that get, add_or_get or pop hands out is valid until the section it was got
- * in ends (lfset_section_enter, lfset_section_leave), whatever happens to the set meanwhile.
- * LFSET_RCU: for free. LFSET_HP: each costs an atomic increment of the object's count and a place
- * in a list of the thread's, and holds back that object only.
+ * in ends (lfset_section_enter, lfset_section_leave), whatever is removed, purged or cleared
+ * meanwhile. Such a section uses the set: do not destroy it before. LFSET_RCU: for free. LFSET_HP:
+ * each costs an atomic increment of the object's count and a place in a list of the thread's, and
+ * holds back that object only; lfset_barrier does not wait for it.
  *
  * When an object is destroyed: a removed one is kept until the set's slice is succeeded, which
  * happens by itself when removed objects outweigh present ones, and at once with lfset_obj_purge;
  * after that, lfset_barrier waits until it is destroyed. `destroy` runs in any thread that uses a
- * set of the domain (LFSET_HP) or in liburcu's call_rcu thread (LFSET_RCU).
+ * set of the domain (LFSET_HP) or in liburcu's call_rcu thread (LFSET_RCU). What was removed or
+ * popped is the set's until then: do not add it again, that would destroy it twice.
  *
  * Callbacks. hash and equal must be pure: the same answer for the same objects as long as they are
  * in a set, and no calls into lfset. equal may be called with a key of the caller's second.
  * destroy, visit and unwanted may use this set and others, but destroy may not call lfset_barrier
- * or destroy a set (they answer -EDEADLK).
+ * or destroy a set (they answer -EDEADLK), nor fork.
+ *
+ * Keys of one hash are told apart by equal, but there is room for a few hundred of them only; add
+ * answers -ENOMEM beyond.
  *
  * Progress: contains is lock-free and never writes to the set (wait-free once the set's slice stops
  * moving); add, remove and pop are lock-free: a stopped thread stops nobody else. The whole-set
@@ -381,7 +386,8 @@ LFSET_API int lfset_obj_print(struct lfset_obj *set, FILE *file, uint64_t max,
  * Sleeps until the key is in the set, is not in it, or the set is empty. Nobody polls: who makes it
  * so, cancels the token or lets it expire wakes the sleeper.
  * @return 0: it was so at an instant during the call. -ECANCELED. -ETIMEDOUT. -EINVAL: set is NULL.
- * -EDEADLK: inside a section, which would hold back memory meanwhile. -ENOMEM.
+ * -EDEADLK: inside a section or the
+ * program's own urcu_bp_read_lock, which would hold back memory meanwhile. -ENOMEM.
  */
 LFSET_API int lfset_obj_wait_present(struct lfset_obj *set, const void *key,
                                      const struct lfset_cancel *cancel);

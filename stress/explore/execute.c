@@ -49,6 +49,8 @@ static void *set;
 static uint64_t keys[PLAN_KEYS];
 static uint64_t initial[SUBJECT_KEYS];
 static size_t initial_count;
+static uint64_t candidates[2 * SUBJECT_KEYS]; // that may be in the set
+static size_t candidate_count;
 static struct lates outliving;     // to be looked at after all else
 static unsigned destroy_uses_left; // what the destroy callbacks of a run may do with the set
 static bool stays[SUBJECT_KEYS];   // initial[i] is removed by no operation of the plan
@@ -195,6 +197,30 @@ static void read_snapshot(const struct late *late)
     records[late->record].ret = late->ret;
 }
 
+/* It shares with the set, and is independent of it. */
+static void use_clone(void *clone, struct subject_keys *copy)
+{
+    bool inject = sched_may_inject();
+    sched_set_inject(false);
+    qsort(copy->keys, copy->count, sizeof *copy->keys, by_value);
+    size_t count = copy->count;
+    for (unsigned i = 0; i < plan->keys; i++) {
+        bool was =
+            copy->count && bsearch(&keys[i], copy->keys, copy->count, sizeof *copy->keys, by_value);
+        count += !was;
+        if (subject->remove(clone, keys[i]) != was || subject->add(clone, keys[i]) != 1) {
+            sched_fail("k%u is not removed from a clone, or not added to it", i);
+        }
+    }
+    if (subject->purge && subject->purge(clone) < 0) {
+        sched_fail("a clone is not purged");
+    }
+    if (subject->size(clone) != (int64_t)count) {
+        sched_fail("the size of a clone is not %zu", count);
+    }
+    sched_set_inject(inject);
+}
+
 static void read_clone(const struct late *late)
 {
     struct subject_keys copy = {.since = records[late->record].invoke};
@@ -207,6 +233,7 @@ static void read_clone(const struct late *late)
         sched_fail("validate of a clone: %s", reason);
     }
     log_answer(late->record, copy.keys, copy.count);
+    use_clone(late->clone, &copy);
     // where a thread stopped in a section, what the clone retired stays for ever
     if (stopped_thread == SCHED_CONTEXTS && subject->destroy(late->clone) != 0) {
         sched_fail("a clone's destroy failed");
@@ -288,6 +315,117 @@ static void do_many(const struct plan_op *op)
         sched_fail("the call returned %lld, its results say %lld", (long long)total,
                    (long long)sum);
     }
+}
+
+/* What a call knows of one key, apart from what else it tells. */
+static void log_key(enum history_op op, uint64_t key, int result, uint64_t invoke, uint64_t ret)
+{
+    size_t record = log_begin(another_thread(), op, key);
+    records[record].invoke = invoke;
+    records[record].result = result > 0;
+    records[record].ret = result < 0 ? HISTORY_PENDING : ret;
+}
+
+/* Each key has an instant of its own. Unless all or none of them changed it is not known which did: of
+ * each it is known only that it may have changed, and is as asked for at one instant. */
+static void log_range(enum history_op op, const uint64_t *first, size_t count, int64_t changed,
+                      uint64_t invoke)
+{
+    uint64_t ret = sched_clock();
+    if (changed > (int64_t)count) {
+        sched_fail("a range of %zu candidates changes %lld", count, (long long)changed);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (changed == 0 || changed == (int64_t)count) {
+            log_key(op, first[i], changed > 0, invoke, ret);
+        } else if (op != HISTORY_CONTAINS) {
+            log_key(op, first[i], -1, invoke, ret);
+            if (changed > 0) {
+                log_key(HISTORY_CONTAINS, first[i], op == HISTORY_ADD, invoke, ret);
+            }
+        }
+    }
+}
+
+static int64_t do_range(const struct plan_op *op)
+{
+    uint64_t invoke = sched_clock(), first = keys[op->key], last = first + plan_width(op) - 1;
+    uint64_t members[4];
+    for (uint32_t i = 0; i < plan_width(op); i++) {
+        members[i] = first + i;
+    }
+    enum history_op single = op->kind == PLAN_ADD_RANGE      ? HISTORY_ADD
+                             : op->kind == PLAN_REMOVE_RANGE ? HISTORY_REMOVE
+                                                             : HISTORY_CONTAINS;
+    int64_t result = op->kind == PLAN_ADD_RANGE      ? subject->add_range(set, first, last)
+                     : op->kind == PLAN_REMOVE_RANGE ? subject->remove_range(set, first, last)
+                                                     : subject->count_range(set, first, last);
+    if (result < 0 && !(result == -ENOMEM && plan->enomem)) {
+        sched_fail("the call returned %lld", (long long)result);
+    }
+    if (result >= 0 || single != HISTORY_CONTAINS) {
+        log_range(single, members, plan_width(op), result, invoke);
+    }
+    return result;
+}
+
+/* Few enough that the checker need not try many orders of what may have happened to each. */
+enum { REMOVE_ALL_MOST = 6 };
+
+static int64_t do_remove_all(const struct plan_op *op)
+{
+    if (candidate_count > REMOVE_ALL_MOST) {
+        struct plan_op range = {PLAN_REMOVE_RANGE, op->key, op->count};
+        return do_range(&range);
+    }
+    uint64_t invoke = sched_clock();
+    int64_t result = subject->remove_range(set, 0, UINT64_MAX);
+    if (result < 0 && !(result == -ENOMEM && plan->enomem)) {
+        sched_fail("the call returned %lld", (long long)result);
+    }
+    log_range(HISTORY_REMOVE, candidates, candidate_count, result, invoke);
+    return result;
+}
+
+/* What is found was there, or not, at an instant, and each that would have been better was not. */
+static int do_seek(const struct plan_op *op)
+{
+    enum subject_seek seek = op->count % 4;
+    uint64_t from = keys[op->key], found = 0, invoke = sched_clock();
+    if (op->count % 3 == 0 && from > 0) {
+        from--;
+    }
+    int result = subject->seek(set, seek, from, &found);
+    uint64_t ret = sched_clock();
+    if (result < 0) {
+        if (result != -ENOMEM || !plan->enomem) {
+            sched_fail("the call returned %d", result);
+        }
+        return result;
+    }
+    uint64_t low = seek == SUBJECT_MIN ? 0 : seek == SUBJECT_MAX && result ? found + 1 : from;
+    uint64_t high = seek == SUBJECT_MAX || !result ? UINT64_MAX : found - 1;
+    if (seek == SUBJECT_MAX && !result) {
+        low = 0;
+    }
+    bool clear = seek == SUBJECT_NEXT_CLEAR;
+    if (result) {
+        log_key(HISTORY_CONTAINS, found, !clear, invoke, ret);
+    }
+    if (clear && (!result || found < from || found - from > candidate_count)) {
+        sched_fail("next_clear answers %d, %llu from %llu on", result, (unsigned long long)found,
+                   (unsigned long long)from);
+    }
+    for (uint64_t key = from; clear && key < found; key++) {
+        log_key(HISTORY_CONTAINS, key, 1, invoke, ret);
+    }
+    for (size_t i = 0; !clear && i < candidate_count; i++) {
+        if (candidates[i] >= low && candidates[i] <= high &&
+            !(result && found == 0 && seek != SUBJECT_MAX)) {
+            log_key(HISTORY_CONTAINS, candidates[i], 0, invoke, ret);
+        }
+    }
+    return result;
 }
 
 static struct lfset_cancel *new_token(const struct lfset_cancel *parent)
@@ -489,6 +627,17 @@ static void do_op(unsigned thread, const struct plan_op *op, struct lates *lates
     case PLAN_CONTAINS_MANY:
         do_many(op);
         break;
+    case PLAN_ADD_RANGE:
+    case PLAN_REMOVE_RANGE:
+    case PLAN_COUNT_RANGE:
+        result = do_range(op);
+        break;
+    case PLAN_REMOVE_ALL:
+        result = do_remove_all(op);
+        break;
+    case PLAN_SEEK:
+        result = do_seek(op);
+        break;
     case PLAN_STATS:
         result = subject->look(set);
         if (result < 0) {
@@ -589,13 +738,36 @@ static void settle(void)
     }
 }
 
+/* All keys that may ever be in the set, in order. */
+static void list_candidates(void)
+{
+    candidate_count = 0;
+    for (size_t i = 0; i < initial_count; i++) {
+        candidates[candidate_count++] = initial[i];
+    }
+    for (unsigned i = 0; i < plan->keys; i++) {
+        for (uint32_t width = 0; width < (subject->seek ? 4 : 1); width++) {
+            candidates[candidate_count++] = keys[i] + width;
+        }
+    }
+    qsort(candidates, candidate_count, sizeof *candidates, by_value);
+    size_t kept = 0;
+    for (size_t i = 0; i < candidate_count; i++) {
+        if (kept == 0 || candidates[i] != candidates[kept - 1]) {
+            candidates[kept++] = candidates[i];
+        }
+    }
+    candidate_count = kept;
+}
+
 static bool can_be_removed(uint64_t key)
 {
     for (unsigned t = 0; t < plan->threads; t++) {
         for (unsigned i = 0; i < plan->ops[t]; i++) {
             const struct plan_op *op = &plan->op[t][i];
             if (op->kind == PLAN_POP || op->kind == PLAN_DRAIN || op->kind == PLAN_CLEAR ||
-                (op->kind == PLAN_REMOVE && keys[op->key] == key)) {
+                op->kind == PLAN_REMOVE_ALL || (op->kind == PLAN_REMOVE && keys[op->key] == key) ||
+                (op->kind == PLAN_REMOVE_RANGE && key - keys[op->key] < plan_width(op))) {
                 return true;
             }
             for (unsigned k = 0; op->kind == PLAN_REMOVE_MANY && k < op->count; k++) {
@@ -606,6 +778,16 @@ static bool can_be_removed(uint64_t key)
         }
     }
     return false;
+}
+
+static uint64_t key_of_hash(uint64_t hash)
+{
+    for (unsigned i = 0; i < plan->keys; i++) {
+        if (plan->key_hash[i] == hash) {
+            return keys[i];
+        }
+    }
+    return subject->key_at(set, hash, plan->offset);
 }
 
 static void build(void *arg)
@@ -624,10 +806,12 @@ static void build(void *arg)
         sched_fail("reserve failed");
     }
     for (unsigned i = 0; i < plan->keys; i++) {
-        keys[i] = subject->key_at(set, plan->key_hash[i]);
+        unsigned place = i % plan->share;
+        keys[i] =
+            subject->key_at(set, plan->key_hash[i - place], plan->offset + place * plan->stride);
     }
     for (unsigned i = 0; i < plan->prefills; i++) {
-        uint64_t key = subject->key_at(set, plan->prefill[i].hash);
+        uint64_t key = key_of_hash(plan->prefill[i].hash);
         if (subject->add(set, key) != 1 ||
             (!plan->prefill[i].live && subject->remove(set, key) != 1)) {
             // a prefill may name a key twice; then the first stands
@@ -647,6 +831,7 @@ static void build(void *arg)
     for (size_t i = 0; i < initial_count; i++) {
         stays[i] = !can_be_removed(initial[i]);
     }
+    list_candidates();
     settle();
     arena_save();
     objects_save();
@@ -655,7 +840,7 @@ static void build(void *arg)
 bool execute_prepare(const struct plan *given)
 {
     static const struct subject *const subjects[PLAN_SETS] = {&subject_u64, &subject_obj,
-                                                              &subject_bytes};
+                                                              &subject_bytes, &subject_bitmap};
     plan = given;
     subject = subjects[plan->set];
     for (unsigned t = 0; t < plan->threads; t++) {

@@ -41,7 +41,7 @@ struct arguments {
 enum { OPTION_RUNS = 256, OPTION_REPLAY, OPTION_TRACE, OPTION_NO_SHRINK };
 
 static const struct argp_option option_list[] = {
-    {"set", 'k', "u64|obj|bytes|all", 0, "Kind of set (default: all)", 0},
+    {"set", 'k', "u64|obj|bytes|bitmap|all", 0, "Kind of set (default: all)", 0},
     {"domain", 'd', "rcu|hp", 0, "Domain (default: either)", 0},
     {"threads", 't', "N", 0, "Threads, 2 to 4 (default: any)", 0},
     {"ops", 'o', "N", 0, "Operations of each thread, 1 to 5 (default: any)", 0},

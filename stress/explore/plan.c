@@ -6,13 +6,13 @@
 #include "explore/random.h"
 
 static const char *const op_names[PLAN_OP_KINDS] = {
-    "add",     "remove",   "contains",     "pop",           "snapshot",
-    "drain",   "clear",    "size",         "is_empty",      "each",
-    "reserve", "add_many", "remove_many",  "contains_many", "stats",
-    "detach",  "barrier",  "wait_present", "wait_absent",   "wait_empty",
-    "cancel",  "get",      "add_or_get",   "purge",         "clone"};
+    "add",         "remove",        "contains",     "pop",        "snapshot",    "drain",
+    "clear",       "size",          "is_empty",     "each",       "reserve",     "add_many",
+    "remove_many", "contains_many", "stats",        "detach",     "barrier",     "wait_present",
+    "wait_absent", "wait_empty",    "cancel",       "get",        "add_or_get",  "purge",
+    "clone",       "add_range",     "remove_range", "remove_all", "count_range", "seek"};
 
-static const char *const set_names[PLAN_SETS] = {"u64", "obj", "bytes"};
+static const char *const set_names[PLAN_SETS] = {"u64", "obj", "bytes", "bitmap"};
 
 /** What the set is like before the threads start: see the functions of these names. */
 enum shape { TINY, OVERFULL, CHAIN, COUNTED, REHASH, EITHER };
@@ -256,14 +256,22 @@ static enum plan_op_kind draw_other(const struct plan *plan, enum plan_op_kind k
                                     uint64_t *random)
 {
     uint32_t at = random_below(random, 16);
-    bool objects = plan->set == PLAN_OBJ;
+    bool objects = plan->set == PLAN_OBJ, bitmap = plan->set == PLAN_BITMAP;
     switch (kind) {
     case PLAN_ADD:
-        return objects && at < 5 ? PLAN_ADD_OR_GET : kind;
+        return objects && at < 5 ? PLAN_ADD_OR_GET : bitmap && at < 3 ? PLAN_ADD_RANGE : kind;
     case PLAN_REMOVE:
-        return at == 0 ? PLAN_PURGE : kind;
+        return at == 0            ? PLAN_PURGE
+               : bitmap && at < 4 ? PLAN_REMOVE_RANGE
+               : bitmap && at < 5 ? PLAN_REMOVE_ALL
+                                  : kind;
     case PLAN_CONTAINS:
-        return objects && at < 9 ? PLAN_GET : kind;
+        return objects && at < 9  ? PLAN_GET
+               : bitmap && at < 2 ? PLAN_COUNT_RANGE
+               : bitmap && at < 4 ? PLAN_SEEK
+                                  : kind;
+    case PLAN_EACH:
+        return bitmap && at < 5 ? PLAN_SEEK : kind;
     case PLAN_SNAPSHOT:
         return at < 4 ? PLAN_CLONE : kind;
     case PLAN_RESERVE:
@@ -272,6 +280,15 @@ static enum plan_op_kind draw_other(const struct plan *plan, enum plan_op_kind k
     default:
         return kind;
     }
+}
+
+/* Members that share a word, lie on both sides of the end of a word or a region, or are apart. */
+static void draw_places(struct plan *plan, uint64_t *random)
+{
+    static const uint32_t offsets[] = {10, 60, 4030};
+    plan->share = 1 + random_below(random, 5);
+    plan->stride = random_below(random, 4) ? 1 : 504;
+    plan->offset = offsets[random_below(random, 3)];
 }
 
 /* Apart, from random numbers of its own: so that the plans of u64 stay as they are. */
@@ -288,6 +305,9 @@ static void draw_others(struct plan *plan, const struct scenario *scenario, uint
                                                     PLAN_DESTROY_ONLY, PLAN_DESTROY_ONLY};
         plan->destroy = destroy[random_below(random, 4)];
         plan->destroy_key = (uint8_t)random_below(random, plan->keys);
+    }
+    if (plan->set == PLAN_BITMAP) {
+        draw_places(plan, random);
     }
     for (unsigned t = 0; t < plan->threads; t++) {
         for (unsigned i = 0; i < plan->ops[t]; i++) {
@@ -370,6 +390,7 @@ void plan_make(struct plan *plan, const char *name, int set, int domain, unsigne
     plan->reuse = random_below(&random, 4) == 0;
     plan->enomem = scenario->enomem ? 1 + random_below(&random, 4) : 0;
     plan->stop = scenario->stop;
+    plan->share = 1;
     random = random_start(seed, 6);
     uint32_t any = random_below(&random, PLAN_SETS);
     plan->set = set >= 0 ? (enum plan_set)set : (enum plan_set)any;
@@ -384,8 +405,12 @@ void plan_print_op(const struct plan_op *op, FILE *file)
     if (op->kind <= PLAN_CONTAINS || op->kind == PLAN_WAIT_PRESENT ||
         op->kind == PLAN_WAIT_ABSENT || op->kind == PLAN_GET || op->kind == PLAN_ADD_OR_GET) {
         fprintf(file, " k%u", op->key);
-    } else if (op->kind >= PLAN_ADD_MANY && op->kind <= PLAN_CONTAINS_MANY) {
+    } else if ((op->kind >= PLAN_ADD_MANY && op->kind <= PLAN_CONTAINS_MANY) ||
+               op->kind == PLAN_SEEK) {
         fprintf(file, " k%u+%u", op->key, op->count);
+    } else if (op->kind >= PLAN_ADD_RANGE && op->kind <= PLAN_COUNT_RANGE &&
+               op->kind != PLAN_REMOVE_ALL) {
+        fprintf(file, " k%u..+%u", op->key, plan_width(op) - 1);
     }
 }
 
@@ -404,6 +429,10 @@ void plan_print(const struct plan *plan, FILE *file)
             !plan->late     ? ""
             : plan->outlive ? ", snapshots read after all else"
                             : ", snapshots read late");
+    if (plan->set == PLAN_BITMAP) {
+        fprintf(file, "  %u keys to a region, %u apart, from number %u on\n", plan->share,
+                plan->stride, plan->offset);
+    }
     if (plan->destroy) {
         fprintf(file, "  destroying an object: %s k%u\n",
                 plan->destroy == PLAN_DESTROY_ADD ? "add" : "contains", plan->destroy_key);

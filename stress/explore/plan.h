@@ -16,7 +16,7 @@
 enum { PLAN_OPS = 6, PLAN_KEYS = 8, PLAN_PREFILL = 192, PLAN_WARM = 8 };
 
 /** Which kind of set. */
-enum plan_set { PLAN_U64, PLAN_OBJ, PLAN_BYTES, PLAN_SETS };
+enum plan_set { PLAN_U64, PLAN_OBJ, PLAN_BYTES, PLAN_BITMAP, PLAN_SETS };
 
 /** What an object's destroy callback does with the set. */
 enum plan_destroy { PLAN_DESTROY_ONLY, PLAN_DESTROY_CONTAINS, PLAN_DESTROY_ADD };
@@ -46,7 +46,12 @@ enum plan_op_kind {
     PLAN_GET,    /**< objects: as contains */
     PLAN_ADD_OR_GET,
     PLAN_PURGE,
-    PLAN_CLONE, /**< as a snapshot */
+    PLAN_CLONE,     /**< as a snapshot */
+    PLAN_ADD_RANGE, /**< bitmaps: from the key on, see plan_width */
+    PLAN_REMOVE_RANGE,
+    PLAN_REMOVE_ALL, /**< by a range: each member for itself */
+    PLAN_COUNT_RANGE,
+    PLAN_SEEK, /**< next_set, next_clear, min or max, by the count */
     PLAN_OP_KINDS
 };
 
@@ -87,12 +92,19 @@ struct plan {
     bool outlive; /**< late snapshots and clones are looked at when the set is destroyed */
     enum plan_destroy destroy; /**< objects */
     uint8_t destroy_key;
+    // bitmaps: so many hot keys, this far from each other, lie in the first one's region, from here on
+    uint32_t share, stride, offset;
 };
 
 /** Is there a scenario of this name? */
 bool plan_scenario_exists(const char *name);
 /** Names and what they are about. */
 void plan_print_scenarios(FILE *file);
+/** How many keys a range operation concerns. */
+static inline uint32_t plan_width(const struct plan_op *op)
+{
+    return 1 + (op->count - 1u) % 4;
+}
 /** @return the number of the kind of this name, or -1. */
 int plan_set_named(const char *name);
 const char *plan_set_name(enum plan_set set);

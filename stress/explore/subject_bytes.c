@@ -107,9 +107,9 @@ static int create(void **set, const struct lfset_options *options)
     return result;
 }
 
-static uint64_t key_at(void *set, uint64_t hash)
+static uint64_t key_at(void *set, uint64_t hash, uint32_t offset)
 {
-    (void)set;
+    (void)set, (void)offset;
     return homes_key(homes, hash);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * What the kinds of sets do alike, but for the names of the functions. Included once by each, which
- * defines KIND before.
+ * defines KIND before, and HAS_NO_PROBES when the kind cannot be asked for probe lengths.
  */
 #include <errno.h>
 
@@ -63,6 +63,7 @@ static int reserve(void *set, uint64_t capacity)
     return NAME(reserve)(set, capacity, NULL);
 }
 
+#ifndef HAS_NO_PROBES
 static int look(void *set)
 {
     struct lfset_stats stats = {.size = sizeof stats};
@@ -72,6 +73,7 @@ static int look(void *set)
     int result = NAME(stats_read)(set, &stats);
     return bound < 0 ? (int)bound : estimate < 0 ? (int)estimate : result;
 }
+#endif
 
 static int validate(void *set, const char **reason)
 {

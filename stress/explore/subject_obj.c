@@ -9,6 +9,8 @@
 #define KIND obj
 #include "explore/subject_common.h"
 
+static const void *explored; // objects live on in it when they leave a clone
+
 /* ---- callbacks ---------------------------------------------------------------------------------- */
 
 static uint64_t hash_key(void *ctx, const void *object)
@@ -39,13 +41,21 @@ static int create(void **set, const struct lfset_options *options)
     type.destroy = objects_destroy;
     struct lfset_obj *made = NULL;
     int result = lfset_obj_create(&made, &type, options);
-    *set = made;
+    *set = explored = made;
     return result;
 }
 
-/* A key is its own hash. */
-static uint64_t key_at(void *set, uint64_t hash)
+static void are_gone(const void *set, uint64_t key, uint64_t since)
 {
+    if (set == explored) {
+        objects_are_gone(key, since);
+    }
+}
+
+/* A key is its own hash. */
+static uint64_t key_at(void *set, uint64_t hash, uint32_t offset)
+{
+    (void)offset;
     const struct lfset__slice *root = atomic_load(&((struct lfset__set *)set)->root);
     return hash * root->inverse;
 }
@@ -77,7 +87,7 @@ static int add(void *set, uint64_t key)
     int result = lfset_obj_add(set, object);
     objects_settle(number, result == 1); // it may be freed by now, if it was accepted
     if (result == 1) {
-        objects_are_gone(key, since);
+        are_gone(set, key, since);
     }
     return result;
 }
@@ -88,7 +98,7 @@ static int remove_key(void *set, uint64_t key)
     struct object sought = object_sought(key);
     int result = lfset_obj_remove(set, &sought);
     if (result >= 0) {
-        objects_are_gone(key, since);
+        are_gone(set, key, since);
     }
     return result;
 }
@@ -99,7 +109,7 @@ static int contains(void *set, uint64_t key)
     struct object sought = object_sought(key);
     int result = lfset_obj_contains(set, &sought);
     if (result == 0) {
-        objects_are_gone(key, since);
+        are_gone(set, key, since);
     }
     return result;
 }
@@ -123,7 +133,7 @@ static int get(void *set, uint64_t key)
     void *object = NULL;
     int result = lfset_obj_get(set, &sought, &object);
     if (result == 0) {
-        objects_are_gone(key, since);
+        are_gone(set, key, since);
     }
     if ((result == 1) != (object != NULL) ||
         (result == 1 && receive(object, since, false) != key)) {
@@ -147,7 +157,7 @@ static int add_or_get(void *set, uint64_t key)
     }
     objects_settle(number, result == 1);
     if (result == 1) {
-        objects_are_gone(key, since);
+        are_gone(set, key, since);
     }
     return result;
 }
@@ -184,7 +194,7 @@ static int64_t add_many(void *set, const uint64_t *keys, size_t count, int8_t *r
     for (size_t i = 0; i < count; i++) {
         objects_settle(numbers[i], results[i] == 1);
         if (results[i] == 1) {
-            objects_are_gone(keys[i], since);
+            are_gone(set, keys[i], since);
         }
     }
     return total;
@@ -202,7 +212,7 @@ static int64_t remove_many(void *set, const uint64_t *keys, size_t count, int8_t
     int64_t total = lfset_obj_remove_many(set, objects, count, results);
     for (size_t i = 0; i < count; i++) {
         if (results[i] >= 0) {
-            objects_are_gone(keys[i], since);
+            are_gone(set, keys[i], since);
         }
     }
     return total;

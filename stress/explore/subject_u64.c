@@ -14,8 +14,9 @@ static int create(void **set, const struct lfset_options *options)
     return result;
 }
 
-static uint64_t key_at(void *set, uint64_t hash)
+static uint64_t key_at(void *set, uint64_t hash, uint32_t offset)
 {
+    (void)offset;
     const struct lfset__slice *root = atomic_load(&((struct lfset__set *)set)->root);
     return hash * root->inverse;
 }
