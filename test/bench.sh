@@ -80,6 +80,14 @@ memory()
 }
 check 'bytes per key' memory
 
+wake()
+{
+    "$lfset" bench --wake --rounds 1 --json "$work/wake.json" >"$work/table" 2>&1 ||
+        { cat "$work/table"; return 1; }
+    has "$(cat "$work/table")" 'lfset-hp' && has "$(cat "$work/table")" 'poll' && test -s "$work/wake.json"
+}
+check 'wake-up latency' wake
+
 # usage_error TEXT ARGUMENT...
 usage_error()
 {

@@ -48,6 +48,8 @@ struct uniq_block {
     bool uses_values;
     struct uniq_batch *kept; // uniq_counts.c
 
+    uint32_t fresh; // how many lines occur here first
+
     const char *reason; // why the input ends after these lines; NULL: it does not
     int error;          // errno that goes with it, or 0: the next line is malformed, and here it is
     char malformed[UNIQ_SHOWN_BYTES + 1];
@@ -75,11 +77,13 @@ struct uniq_kind {
     // Adds these lines to the set, in this order, and says in is_first which of them are new. Never
     // called for equal lines in two threads, unless the order is of no interest.
     int (*add)(void *set, struct uniq_block *block, const uint32_t *lines, uint32_t count);
-    // After all lines of the block were added.
+    // After all lines of the block were added. Counts those that are fresh.
     int (*complete)(struct uniq_block *block);
     // Writes what there is to write of a block. In order, one block at a time. Fails only when the
     // output does.
     int (*write)(void *set, struct uniq_block *block);
+    // Makes room for so many lines in total; may fail.
+    int (*reserve)(void *set, uint64_t lines);
     int (*end)(void *set); // NULL, or writes what is left after the last block; as write
 };
 
@@ -122,7 +126,8 @@ int uniq_lines_seed(void); // once, before the first hash
 uint64_t uniq_lines_hash(const void *text, size_t length);
 
 // uniq_progress.c: one thread at a time
-void uniq_progress_begin(const struct uniq_options *options); // shows nothing unless on a terminal
+// Shows nothing unless on a terminal. total: bytes of input, 0 when that is not known
+void uniq_progress_begin(const char *name, uint64_t total);
 void uniq_progress_add(uint64_t bytes);
 void uniq_progress_end(void); // clears the line, for the prompt or a message
 

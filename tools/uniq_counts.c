@@ -150,6 +150,7 @@ static int complete(struct uniq_block *block)
     uint32_t count = 0;
     for (uint32_t line = 0; line < block->lines; line++)
         count += block->is_first[line];
+    block->fresh = count;
     block->kept = NULL;
     if (count == 0)
         return 0;
@@ -228,6 +229,11 @@ static int put_all(void *set)
     return flush(counts);
 }
 
+static int reserve(void *set, uint64_t lines)
+{
+    return lfset_obj_reserve(((struct counts *)set)->set, lines, NULL);
+}
+
 const struct uniq_kind uniq_counts = {
     .line_max = UNIQ_LINE_MAX,
     .uses_values = true,
@@ -236,5 +242,6 @@ const struct uniq_kind uniq_counts = {
     .add = add_lines,
     .complete = complete,
     .write = keep,
+    .reserve = reserve,
     .end = put_all,
 };

@@ -112,6 +112,11 @@ static int add_lines(void *set, struct uniq_block *block, const uint32_t *lines,
     return 0;
 }
 
+static int reserve(void *set, uint64_t lines)
+{
+    return lfset_u64_reserve(set, lines, NULL);
+}
+
 const struct uniq_kind uniq_integers = {
     .line_max = LINE_BYTES,
     .uses_values = true,
@@ -120,4 +125,5 @@ const struct uniq_kind uniq_integers = {
     .add = add_lines,
     .complete = uniq_block_compact,
     .write = uniq_block_write,
+    .reserve = reserve,
 };

@@ -75,6 +75,11 @@ static int add_lines(void *set, struct uniq_block *block, const uint32_t *lines,
     return 0;
 }
 
+static int reserve(void *set, uint64_t lines)
+{
+    return lfset_bytes_reserve(set, lines, NULL);
+}
+
 const struct uniq_kind uniq_lines = {
     .line_max = UNIQ_LINE_MAX,
     .open = open_set,
@@ -82,4 +87,5 @@ const struct uniq_kind uniq_lines = {
     .add = add_lines,
     .complete = uniq_block_compact,
     .write = uniq_block_write,
+    .reserve = reserve,
 };

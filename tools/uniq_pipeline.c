@@ -26,6 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -34,7 +35,10 @@ enum {
     LINES_ROOM = 1024, // to begin with
     BLOCKS_PER_THREAD = 4,
     PARTITIONS_PER_THREAD = 4,
-    PARTITIONS_MAX = 256, // a bucket has 8 bits
+    PARTITIONS_MAX = 256,       // a bucket has 8 bits
+    FORECAST_LINES = 1000,      // in a block, for its rate of fresh ones to mean something
+    FORECAST_LEAP = 4,          // times the lines that are known: what a wrong guess may cost
+    FORECAST_FREE = 500 * 1000, // so many cost some 8 MB
 };
 
 struct slot {
@@ -81,7 +85,16 @@ struct job {
         bool busy;
     } partition[PARTITIONS_MAX];
 
-    uint64_t line;      // of the thread that set writing: lines of this file written about so far
+    // Of the thread that set writing: what was written about so far.
+    uint64_t line; // of this file
+    struct {
+        uint64_t total; // bytes of input; 0: not known
+        uint64_t bytes;
+        uint64_t lines;
+        uint64_t fresh;    // lines
+        uint64_t reserved; // room in the set
+    } seen;
+
     struct input input; // of the thread that set reading
 };
 
@@ -129,10 +142,12 @@ void uniq_block_malformed(struct uniq_block *block, const char *line, size_t len
 int uniq_block_compact(struct uniq_block *block)
 {
     size_t kept = 0;
+    block->fresh = 0;
     for (uint32_t line = 0; line < block->lines;) {
         uint32_t run = line;
         while (run < block->lines && block->is_first[run])
             run++;
+        block->fresh += run - line;
         size_t bytes = block->start[run] - block->start[line];
         if (kept != block->start[line])
             memmove(block->text + kept, block->text + block->start[line], bytes);
@@ -320,6 +335,23 @@ static bool input_read(struct input *input, struct slot *slot)
     }
 }
 
+// What there is to read, or 0 when one of the files does not tell.
+static uint64_t input_size(char **files, int count)
+{
+    uint64_t total = 0;
+    for (int i = 0; i < count; i++) {
+        bool standard = strcmp(files[i], "-") == 0;
+        struct stat status;
+        if ((standard ? fstat(STDIN_FILENO, &status) : stat(files[i], &status)) != 0 ||
+            !S_ISREG(status.st_mode))
+            return 0;
+        off_t at = standard ? lseek(STDIN_FILENO, 0, SEEK_CUR) : 0;
+        if (at < status.st_size)
+            total += (uint64_t)(status.st_size - at);
+    }
+    return total;
+}
+
 int uniq_write(const void *text, size_t length)
 {
     for (const char *at = text; length;) {
@@ -373,6 +405,39 @@ static struct slot *slot_at(const struct job *job, uint64_t sequence)
 // Each step below is called with the mutex held, gives it up while it works, and returns whether
 // there was anything to do.
 
+// How many distinct lines there will be, judging by the rate of fresh ones in this block. 0: it does
+// not tell.
+static double forecast(const struct job *job, const struct uniq_block *block)
+{
+    if (block->lines < FORECAST_LINES || job->seen.bytes >= job->seen.total)
+        return 0;
+    double known = (double)job->seen.fresh;
+    double rate = (double)block->fresh / (double)block->lines;
+    double left = (double)(job->seen.total - job->seen.bytes) / (double)job->seen.bytes;
+    double expected = known + rate * left * (double)job->seen.lines;
+    // If all lines are equally frequent, the rate is the share of those that were not seen yet.
+    if (rate < 1 && expected > known / (1 - rate))
+        expected = known / (1 - rate);
+    double most = known * FORECAST_LEAP < FORECAST_FREE ? FORECAST_FREE : known * FORECAST_LEAP;
+    return expected < most ? expected : most;
+}
+
+// A set that grows by itself moves all lines each time it has doubled: make room in fewer steps.
+static void make_room(struct job *job, const struct slot *slot)
+{
+    job->seen.bytes += slot->bytes;
+    job->seen.lines += slot->block.lines;
+    job->seen.fresh += slot->block.fresh;
+    if (job->seen.fresh < job->seen.reserved / 4 * 3)
+        return;
+    uint64_t lines = (uint64_t)forecast(job, &slot->block);
+    if (lines > job->seen.reserved / 4 * 5) {
+        job->seen.reserved = lines;
+        // Without memory for it the set grows when it must, and tells then.
+        (void)job->options->kind->reserve(job->set, lines);
+    }
+}
+
 // Writes the block and, when the input ends with it, why. Returns false then.
 static bool block_write(struct job *job, struct slot *slot)
 {
@@ -384,8 +449,10 @@ static bool block_write(struct job *job, struct slot *slot)
         tell_output(job, -error);
     else if (slot->block.reason)
         tell_input(job, slot);
-    else
+    else {
         uniq_progress_add(slot->bytes);
+        make_room(job, slot);
+    }
     block_trim(&slot->block);
     return job->status == 0;
 }
@@ -558,7 +625,8 @@ int uniq_run(const struct uniq_options *options)
     for (uint64_t i = 0; i < job.slot_count; i++)
         job.slots[i].block.uses_values = options->kind->uses_values;
 
-    uniq_progress_begin(options);
+    job.seen.total = input_size(options->files, options->count);
+    uniq_progress_begin(options->name, job.seen.total);
     work_together(&job);
     uniq_progress_end();
     if (options->kind->end)

@@ -5,8 +5,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,31 +28,14 @@ static double now(void)
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-// What there is to read, or 0 when one of the files does not tell.
-static uint64_t size_of(char **files, int count)
-{
-    uint64_t total = 0;
-    for (int i = 0; i < count; i++) {
-        bool standard = strcmp(files[i], "-") == 0;
-        struct stat status;
-        if ((standard ? fstat(STDIN_FILENO, &status) : stat(files[i], &status)) != 0 ||
-            !S_ISREG(status.st_mode))
-            return 0;
-        off_t at = standard ? lseek(STDIN_FILENO, 0, SEEK_CUR) : 0;
-        if (at < status.st_size)
-            total += (uint64_t)(status.st_size - at);
-    }
-    return total;
-}
-
-void uniq_progress_begin(const struct uniq_options *options)
+void uniq_progress_begin(const char *name, uint64_t total)
 {
     // Not amid the output.
     if (!isatty(STDERR_FILENO) || isatty(STDOUT_FILENO))
         return;
     progress.on = true;
-    progress.name = options->name;
-    progress.total = size_of(options->files, options->count);
+    progress.name = name;
+    progress.total = total;
     progress.begin = progress.shown = now();
 }
 

@@ -313,7 +313,7 @@ LFSET_API int64_t lfset_bitmap_remove_if(struct lfset_bitmap *set,
 /**
  * Makes a new set of what `set` held at one instant. After a failure *copy is NULL.
  * @param options of the new set; NULL: like `set`, without a name.
- * @return 0. -EINVAL. -ENOMEM. -ECANCELED. -ETIMEDOUT.
+ * @return 0. -EINVAL. -EDEADLK: inside a section. -ENOMEM. -ECANCELED. -ETIMEDOUT.
  */
 LFSET_API int lfset_bitmap_clone(struct lfset_bitmap *set, struct lfset_bitmap **copy,
                                  const struct lfset_options *options,
@@ -325,7 +325,7 @@ LFSET_API int lfset_bitmap_clone(struct lfset_bitmap *set, struct lfset_bitmap *
  * the same set. No locks: any number of threads may combine the same sets in any order. After a
  * failure *result is NULL.
  * @param options of the new set; NULL: like `a` (snapshots: the defaults), without a name.
- * @return 0. -EINVAL. -ENOMEM. -ECANCELED. -ETIMEDOUT.
+ * @return 0. -EINVAL. -EDEADLK: inside a section. -ENOMEM. -ECANCELED. -ETIMEDOUT.
  */
 LFSET_API int lfset_bitmap_combine(struct lfset_bitmap *a, enum lfset_combination combination,
                                    struct lfset_bitmap *b, struct lfset_bitmap **result,

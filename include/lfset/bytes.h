@@ -267,7 +267,7 @@ LFSET_API int64_t lfset_bytes_remove_if(struct lfset_bytes *set,
 /**
  * Makes a new set of what `set` held at one instant. After a failure *copy is NULL.
  * @param options of the new set; NULL: like `set`, without a name.
- * @return 0. -EINVAL. -ENOMEM. -ECANCELED. -ETIMEDOUT.
+ * @return 0. -EINVAL. -EDEADLK: inside a section. -ENOMEM. -ECANCELED. -ETIMEDOUT.
  */
 LFSET_API int lfset_bytes_clone(struct lfset_bytes *set, struct lfset_bytes **copy,
                                 const struct lfset_options *options,
@@ -279,7 +279,7 @@ LFSET_API int lfset_bytes_clone(struct lfset_bytes *set, struct lfset_bytes **co
  * the same set. No locks: any number of threads may combine the same sets in any order. After a
  * failure *result is NULL.
  * @param options of the new set; NULL: like `a` (snapshots: the defaults), without a name.
- * @return 0. -EINVAL. -ENOMEM. -ECANCELED. -ETIMEDOUT.
+ * @return 0. -EINVAL. -EDEADLK: inside a section. -ENOMEM. -ECANCELED. -ETIMEDOUT.
  */
 LFSET_API int lfset_bytes_combine(struct lfset_bytes *a, enum lfset_combination combination,
                                   struct lfset_bytes *b, struct lfset_bytes **result,

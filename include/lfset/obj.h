@@ -310,7 +310,7 @@ LFSET_API int64_t lfset_obj_remove_if(struct lfset_obj *set,
  * Makes a new set of what `set` held at one instant. The two share the objects: each is destroyed
  * when the last set, snapshot and section has let go of it. After a failure *copy is NULL.
  * @param options of the new set; NULL: like `set`, without a name.
- * @return 0. -EINVAL. -ENOMEM. -ECANCELED. -ETIMEDOUT.
+ * @return 0. -EINVAL. -EDEADLK: inside a section. -ENOMEM. -ECANCELED. -ETIMEDOUT.
  */
 LFSET_API int lfset_obj_clone(struct lfset_obj *set, struct lfset_obj **copy,
                               const struct lfset_options *options,
@@ -318,12 +318,12 @@ LFSET_API int lfset_obj_clone(struct lfset_obj *set, struct lfset_obj **copy,
 
 /**
  * Makes a new set of two: their union, intersection and so on. Both sets must be of the same type
- * (all fields equal) and allocator; they and the new one then share the objects, as clones do. Each
- * input is read at one instant (its snapshot), the first before the second, so together they may be
+ * (all fields equal); they and the new one then share the objects, as clones do, and the allocators of
+ * all must outlive them. Each input is read at one instant (its snapshot), the first before the second, so together they may be
  * two instants. Both may be the same set. No locks: any number of threads may combine the same sets
  * in any order. After a failure *result is NULL.
  * @param options of the new set; NULL: like `a` (snapshots: the defaults), without a name.
- * @return 0. -EINVAL. -ENOMEM. -ECANCELED. -ETIMEDOUT.
+ * @return 0. -EINVAL. -EDEADLK: inside a section. -ENOMEM. -ECANCELED. -ETIMEDOUT.
  */
 LFSET_API int lfset_obj_combine(struct lfset_obj *a, enum lfset_combination combination,
                                 struct lfset_obj *b, struct lfset_obj **result,

@@ -233,7 +233,7 @@ LFSET_API int64_t lfset_u64_remove_if(struct lfset_u64 *set,
 /**
  * Makes a new set of what `set` held at one instant. After a failure *copy is NULL.
  * @param options of the new set; NULL: like `set`, without a name.
- * @return 0. -EINVAL. -ENOMEM. -ECANCELED. -ETIMEDOUT.
+ * @return 0. -EINVAL. -EDEADLK: inside a section. -ENOMEM. -ECANCELED. -ETIMEDOUT.
  */
 LFSET_API int lfset_u64_clone(struct lfset_u64 *set, struct lfset_u64 **copy,
                               const struct lfset_options *options,
@@ -245,7 +245,7 @@ LFSET_API int lfset_u64_clone(struct lfset_u64 *set, struct lfset_u64 **copy,
  * the same set. No locks: any number of threads may combine the same sets in any order. After a
  * failure *result is NULL.
  * @param options of the new set; NULL: like `a` (snapshots: the defaults), without a name.
- * @return 0. -EINVAL. -ENOMEM. -ECANCELED. -ETIMEDOUT.
+ * @return 0. -EINVAL. -EDEADLK: inside a section. -ENOMEM. -ECANCELED. -ETIMEDOUT.
  */
 LFSET_API int lfset_u64_combine(struct lfset_u64 *a, enum lfset_combination combination,
                                 struct lfset_u64 *b, struct lfset_u64 **result,

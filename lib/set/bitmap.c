@@ -34,12 +34,13 @@ LFSET__INLINE _Atomic(int64_t) *sampled_of(struct lfset__set *set)
 
 /* ---- regions that are of no use any more -------------------------------------------------------- */
 
-/* Gives root a successor when empty regions and replaced ones outweigh the others, or when it is sparse. */
-static __attribute__((noinline)) void tidy_up(struct lfset__set *set, struct lfset__slice *slice)
+/* Gives root a successor when empty regions and replaced ones outweigh the others. */
+static __attribute__((noinline)) void lfset__purge_if_dead(struct lfset__set *set,
+                                                           struct lfset__slice *slice)
 {
     const int64_t weight = sizeof(struct lfset__region);
-    int64_t idle = lfset__load_rlx(&set->idle) * weight;
-    int64_t dead = lfset__load_rlx(&slice->nodes->dead_bytes) + (idle > 0 ? idle : 0);
+    int64_t dead =
+        lfset__load_rlx(&slice->nodes->dead_bytes) + (int64_t)lfset__droppable(set) * weight;
     if (dead > LFSET__DEAD_BYTES && lfset__load_rlx(&set->root) == slice && !lfset__next(slice)) {
         uint64_t bound, live;
         lfset__estimate(slice, &bound, &live);
@@ -47,17 +48,32 @@ static __attribute__((noinline)) void tidy_up(struct lfset__set *set, struct lfs
             (void)lfset__publish_next(set, slice, lfset__plan_resize(set, slice));
         }
     }
+}
+
+/* The same, and when it is sparse. */
+static void tidy_up(struct lfset__set *set, struct lfset__slice *slice)
+{
+    lfset__purge_if_dead(set, slice);
     lfset__shrink_if_sparse(set, slice);
 }
 
-/* A word of the region lost its last member. */
-static __attribute__((noinline)) void
+/* A word of the region lost its last member. @return whether it was the region's last. */
+static __attribute__((noinline)) bool
 word_emptied(struct lfset__set *set, struct lfset__slice *slice, struct lfset__region *region)
 {
-    if (lfset__region_is_empty(region)) {
+    bool empty = lfset__region_is_empty(region);
+    if (empty) {
         lfset__mark_idle(set, region);
         tidy_up(set, slice);
     }
+    return empty;
+}
+
+/* What who emptied a region does when all else is done, if a succession is under way: more than its share
+ * of that, because there may not be many updates left to come, and until it is over nothing is given back. */
+static __attribute__((noinline)) void help_more(struct lfset__walk *walk)
+{
+    lfset__help_some(walk, 3);
 }
 
 /* ---- the walk: what bitmap_codec.h argues ------------------------------------------------------- */
@@ -91,7 +107,7 @@ LFSET__INLINE bool do_word(struct lfset__set *set, struct lfset__slice *slice,
     } while (change && !lfset__cas_sc(word, &bits, bits ^ change));
     lfset__key_step(key, op != LFSET__CONTAINS, hits_of(key, op, bits));
     if (op == LFSET__REMOVE && change && bits == change) {
-        word_emptied(set, slice, region);
+        key->emptied = word_emptied(set, slice, region);
     }
     if (op == LFSET__ADD && change && lfset__unlikely(lfset__load_rlx(&region->idle))) {
         lfset__review_idle(set, region);
@@ -177,7 +193,7 @@ static __attribute__((noinline)) int put_region(struct lfset__set *set, struct l
         lfset__changed(set, slice, probe, LFSET__BIND_LIVE, desired);
     }
     if (op == LFSET__REMOVE) {
-        word_emptied(set, slice, made);
+        key->emptied = word_emptied(set, slice, made);
     }
     return 1;
 }
@@ -271,6 +287,9 @@ LFSET__INLINE int one_domain(const struct lfset__reclaim *domain, struct lfset__
     do {
         result = one_in(&walk, key, op);
     } while (lfset__unlikely(!lfset__key_is_done(key)) && result >= 0);
+    if (op == LFSET__REMOVE && lfset__unlikely(key->emptied)) {
+        help_more(&walk);
+    }
     lfset__walk_leave(&walk);
     count_sampled(set, key, op);
     return result;
@@ -462,6 +481,9 @@ static void batch(struct lfset__set *set, const uint64_t *members, size_t first,
         int result = one_in(&walk, &keys[i], op);
         lfset__tally_add(tally, first + i, result);
         count_sampled(set, &keys[i], op);
+        if (op == LFSET__REMOVE && keys[i].emptied) {
+            help_more(&walk);
+        }
         if (op != LFSET__CONTAINS && result == 1) {
             notify(set, members[first + i]);
         }
@@ -517,9 +539,7 @@ static bool pop_word(struct lfset__set *set, struct lfset__slice *slice,
                 lfset__member(lfset__region_number(region), i, (unsigned)__builtin_ctzll(bit));
             lfset__key_step(&key, true, bit);
             count_sampled(set, &key, LFSET__REMOVE);
-            if (bits == bit) {
-                word_emptied(set, slice, region);
-            }
+            popped->emptied = bits == bit && word_emptied(set, slice, region);
             notify(set, popped->key);
             return true;
         }
@@ -534,6 +554,7 @@ static int pop_member(struct lfset__walk *walk, uint64_t member, struct lfset__p
     int result = lfset__walk_chain(walk, &key, LFSET__REMOVE);
     if (result == 1) {
         popped->key = member;
+        popped->emptied = key.emptied;
         count_sampled(walk->set, &key, LFSET__REMOVE);
         notify(walk->set, member);
     }
@@ -625,6 +646,9 @@ int lfset_bitmap_pop(struct lfset_bitmap *set, uint64_t *key)
     }
     struct lfset__popped popped = {0};
     int result = lfset__pop_in(&walk, &popped);
+    if (popped.emptied) {
+        help_more(&walk);
+    }
     lfset__walk_leave(&walk);
     if (result == 1) {
         *key = popped.key;
@@ -652,7 +676,13 @@ int64_t lfset_bitmap_size(struct lfset_bitmap *set, const struct lfset_cancel *c
 
 int lfset_bitmap_purge(struct lfset_bitmap *set)
 {
-    return set ? lfset__purge(base_of(set)) : -EINVAL;
+    if (!set) {
+        return -EINVAL;
+    }
+    lfset__add_rlx(&set->base.purging, 1);
+    int result = lfset__purge(base_of(set));
+    lfset__sub_rlx(&set->base.purging, 1);
+    return result;
 }
 
 /* Members of a region that the estimate counts. */

@@ -56,9 +56,10 @@
  * freezes an idle region word by word, and if no word has a bit when all are frozen, leaves it behind (B4);
  * else it goes on, frozen. Who wants to add to a region left behind carries zeros and binds a copy, and
  * who comes later finds neither slot nor region: absent. A slow helper may bind it after all; it is as
- * absent as before. Marks are only hints: `idle` of the set counts them, and decides when a succession is
- * worth while. An add that meets a mark takes it back, and looks again whether the region is empty, lest
- * it takes back the mark of a later remove.
+ * absent as before. Marks are only hints: the
+ * set counts them (`idle`), and when they are many a succession is worth while, and leaves idle regions
+ * behind. An add that meets a mark takes it back, and looks again whether the region is empty, lest it
+ * takes back the mark of a later remove.
  *
  * Memory. References are counted as in node.h. A region is displaced from a slot only while the slot is
  * not frozen, so in at most one slice, and its graveyard link is used once. A carried region is held by
@@ -127,6 +128,7 @@ struct lfset__key {
     uint32_t first, last; /**< what is left to do; nothing when first > last */
     uint32_t count;       /**< changed so far; of contains, present */
     uint32_t sampled;     /**< changes to be counted for the estimate */
+    bool emptied;         /**< the region, as far as could be seen */
     uint64_t frozen;      /**< what the carried region has where `first` is */
     uint64_t *seen; /**< NULL, or what a contains found, a word for each of the region; zeroed */
 };
@@ -175,20 +177,11 @@ LFSET__INLINE uint64_t lfset__key_mixed(const struct lfset__key *key)
     return (key->number * LFSET__REGION_KEYS + key->first) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
+/** Who empties a region helps more, afterwards. */
 LFSET__INLINE size_t lfset__key_chunks(const struct lfset__key *key)
 {
     (void)key;
     return 1;
-}
-
-struct lfset__probe;
-
-/** Different regions have different hashes. */
-LFSET__INLINE bool lfset__is_crowded(const struct lfset__slice *slice,
-                                     const struct lfset__probe *probe)
-{
-    (void)slice, (void)probe;
-    return false;
 }
 
 LFSET__INLINE void lfset__visit_asks(struct lfset__key *key)
@@ -329,6 +322,14 @@ LFSET__INLINE struct lfset__probe lfset__probe_key(struct lfset__slice *slice,
     return lfset__probe_number(slice, key->number);
 }
 
+/** Different regions have different hashes. */
+LFSET__INLINE bool lfset__is_crowded(const struct lfset__slice *slice,
+                                     const struct lfset__probe *probe)
+{
+    (void)slice, (void)probe;
+    return false;
+}
+
 LFSET__INLINE bool lfset__probe_seek(struct lfset__probe *probe)
 {
     (void)probe;
@@ -430,23 +431,30 @@ LFSET__INLINE uint64_t lfset__freeze_slot(struct lfset__slice *slice,
     uint64_t word = lfset__freeze(&slice->words[index]);
     if (word & LFSET__LIVE) {
         struct lfset__region *region = lfset__word_region(word);
-        if (lfset__gated(next) ||
-            (lfset__load_rlx(&region->idle) && lfset__region_is_empty(region))) {
+        if (lfset__gated(next) || (next->drops_idle && lfset__load_rlx(&region->idle) &&
+                                   lfset__region_is_empty(region))) {
             lfset__freeze_region(region);
         }
     }
     return word;
 }
 
-/** Whether the region goes on (B4). */
+/** Whether the region goes on (B4). If not, it is the slice's garbage. A mark is looked at again: one that
+ * was put late, on a region that has members, would ask for successions for ever. */
 LFSET__INLINE bool lfset__is_source(const struct lfset__slice *root, uint64_t word)
 {
     if (!(word & LFSET__LIVE)) {
         return false;
     }
     struct lfset__region *region = lfset__word_region(word);
-    lfset__review_idle(root->set, region);
-    return !lfset__region_is_dead(region);
+    if (!lfset__region_is_dead(region)) {
+        lfset__review_idle(root->set, region);
+        return true;
+    }
+    if (lfset__unmark_idle(root->set, region)) {
+        lfset__add_rlx(&root->nodes->dead_bytes, (int64_t)sizeof *region);
+    }
+    return false;
 }
 
 /** A region on its way; holds the reference that the successor will have. */
@@ -527,6 +535,7 @@ LFSET__INLINE void lfset__after_walk(void)
 /** What pop hands out. */
 struct lfset__popped {
     uint64_t key;
+    bool emptied; /**< its region */
 };
 
 #endif

@@ -15,7 +15,7 @@ const struct lfset_obj_type *lfset__obj_snapshot_type(const struct lfset_obj_sna
 
 /**
  * Adds an object of a snapshot, which from then on both own: it is destroyed when both have let go of it.
- * The two sets must be of the same type and allocator.
+ * The two sets must be of the same type.
  * @return 1, 0: an equal one was there; -EINVAL: the snapshot has no such object; -ENOMEM.
  */
 int lfset__obj_add_shared(struct lfset_obj *set, const struct lfset_obj_snapshot *from,

@@ -72,6 +72,7 @@ struct lfset__slice *lfset__slice_create(struct lfset__set *set, const struct lf
         shape.chunks = (lfset__slice_words(before) + LFSET__CHUNK - 1) / LFSET__CHUNK;
         shape.previous_log2 = before->log2;
         shape.rehashed = multiplier != before->multiplier;
+        shape.drops_idle = lfset__droppable(set) > 0;
     }
     size_t bytes = lfset__slice_bytes(&shape);
     struct lfset__slice *slice = lfset__alloc_zeroed(&set->allocator, bytes, LFSET__LINE);
@@ -285,8 +286,8 @@ static uint64_t live_in(const struct lfset__slice *slice)
     } else {
         lfset__estimate(slice, &bound, &live);
     }
-    int64_t idle = lfset__load_rlx(&slice->set->idle);
-    return idle <= 0 ? live : live > (uint64_t)idle ? live - (uint64_t)idle : 0;
+    uint64_t droppable = lfset__droppable(slice->set);
+    return live > droppable ? live - droppable : 0;
 }
 
 /* Of random keys at the highest fill, 1.3 % of the slots hold one that is FAR from home, and 5.9 % in

@@ -107,7 +107,8 @@ struct lfset__slice {
     uint32_t bound_limit;             /**< sampled words bound when it is time for a successor */
     int32_t live_floor;               /**< sampled words live when it is time to shrink */
     _Atomic(uint32_t) all_frozen;     /**< gated: the predecessor is frozen whole */
-    uint32_t previous_log2;           /**< the predecessor's */
+    uint8_t previous_log2;            /**< the predecessor's */
+    bool drops_idle;                  /**< the predecessor's idle words are left behind */
     uint64_t inverse;                 /**< of the multiplier, mod 2^64 */
     struct lfset__slice_nodes *nodes; /**< behind the words; NULL: words name no nodes */
 
@@ -155,7 +156,8 @@ struct lfset__set {
     _Atomic(uint32_t) references; /**< the owner and each slice */
     size_t size;                  /**< of the whole structure this is the beginning of */
     _Atomic(uint64_t) random;
-    _Atomic(int64_t) idle; /**< LIVE words that a succession would drop: a bitmap's empty regions */
+    _Atomic(int64_t) idle;     /**< LIVE words of no use: a bitmap's empty regions */
+    _Atomic(uint32_t) purging; /**< calls that want all of them dropped */
     _Atomic(uint64_t) grows, purges, shrinks, rehashes, snapshots, clears;
 };
 
@@ -233,6 +235,17 @@ void lfset__set_drop(struct lfset__set *set);
 void lfset__set_options(const struct lfset__set *set, struct lfset_options *options);
 /** The multiplier for a slice that shall not repeat its predecessor's collisions. */
 uint64_t lfset__set_multiplier(struct lfset__set *set);
+
+/** So many idle words are not worth the trouble. */
+enum { LFSET__IDLE_KEPT = 120 };
+
+/** How many words a succession that began now would leave behind although they are LIVE. */
+static inline uint64_t lfset__droppable(const struct lfset__set *set)
+{
+    int64_t idle = lfset__load_rlx(&set->idle);
+    bool drop = idle > LFSET__IDLE_KEPT || (idle > 0 && lfset__load_rlx(&set->purging) > 0);
+    return drop ? (uint64_t)idle : 0;
+}
 
 /** Words of a slice that are LIVE, by looking at each. */
 uint64_t lfset__count_live(const struct lfset__slice *slice);

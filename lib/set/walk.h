@@ -27,7 +27,8 @@
  *                                 between the first two the thread relies on its hazards, so nothing of
  *                                 the user's may be called that could use a set
  * A word that names a region of keys (bitmap_codec.h, which defines LFSET__REGIONS) is changed within the
- * region: there, lfset__decide, lfset__decided, lfset__pop_from and lfset__pop_one_of are the bitmap's.
+ * region: there, lfset__decide, lfset__decided, lfset__purge_if_dead, lfset__pop_from and
+ * lfset__pop_one_of are the bitmap's.
  *
  * The walk for key k starts at root with `carried` = 0 and finds k's place in each slice:
  *
@@ -185,8 +186,11 @@ enum { LFSET__DEAD_BYTES = 1 << 16 };
 
 /* Gives root a successor when what dead words name outweighs what LIVE ones do, and the slice itself, which
  * must be gone through for that. */
-static __attribute__((noinline, unused)) void lfset__purge_if_dead(struct lfset__set *set,
-                                                                   struct lfset__slice *slice)
+static void lfset__purge_if_dead(struct lfset__set *set, struct lfset__slice *slice);
+
+#ifndef LFSET__REGIONS
+static __attribute__((noinline)) void lfset__purge_if_dead(struct lfset__set *set,
+                                                           struct lfset__slice *slice)
 {
     int64_t live = lfset__load_rlx(&slice->nodes->live_bytes);
     int64_t dead = lfset__load_rlx(&slice->nodes->dead_bytes);
@@ -195,6 +199,7 @@ static __attribute__((noinline, unused)) void lfset__purge_if_dead(struct lfset_
         (void)lfset__publish_next(set, slice, lfset__plan_resize(set, slice));
     }
 }
+#endif
 
 /* Counts one change of a sampled word and asks for a successor when the slice is full or sparse. Only
  * root asks: a slice that is still being filled has no final counts. */

@@ -317,10 +317,12 @@ static unsigned pick_pct(void)
     return best;
 }
 
+/* In turn, when one waits: two that wait must not go on waking each other while a third never runs. */
 static unsigned pick_serial(void)
 {
     until = SCHED_NEVER;
-    return (unsigned)__builtin_ctz(runnable);
+    unsigned later = waiting ? runnable & ~((2u << current) - 1) : 0;
+    return (unsigned)__builtin_ctz(later ? later : runnable);
 }
 
 static unsigned pick_fixed(void)
@@ -438,6 +440,7 @@ static void exceptional(int kind)
     } else if (kind == LFSET__HOOK_SPIN) {
         waiting |= 1u << current;
         runnable &= ~(1u << current);
+        contexts[current].priority = --lowest_priority; // pct: the same
     }
     reschedule();
 }

@@ -41,7 +41,8 @@ static int create(void **set, const struct lfset_options *options)
     type.destroy = objects_destroy;
     struct lfset_obj *made = NULL;
     int result = lfset_obj_create(&made, &type, options);
-    *set = explored = made;
+    *set = made;
+    explored = made;
     return result;
 }
 
