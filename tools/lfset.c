@@ -30,7 +30,7 @@ static const struct verb {
     {"check", tool_check, "tell whether recorded histories are linearizable"},
     {"help", tool_help, "show this list, or a verb's options"},
     {"stress", NULL, "run a set under stress and check that it stays linearizable"},
-    {"uniq", tool_uniq, "print the distinct integers of text files"},
+    {"uniq", tool_uniq, "print the distinct lines of files"},
     {"version", tool_version, "print the version"},
 };
 enum { VERBS = sizeof verbs / sizeof *verbs };

@@ -14,7 +14,8 @@
  *   PRINT(member, snapshot, file)
  *   PAYLOAD          the encoding in files; not defined: no files
  *
- * and, for objects, HAS_IDENTITY and the functions create, add_members and compatible.
+ * and, for objects, HAS_IDENTITY and the functions create, add_members and compatible; for bitmaps,
+ * HAS_WORDS and the functions pass_words and overlap_words.
  */
 #include <errno.h>
 
@@ -139,6 +140,10 @@ static const struct lfset__view view = {
     .snapshot_each = snapshot_each,
     .snapshot_destroy = snapshot_destroy,
     .print = print,
+#ifdef HAS_WORDS
+    .pass = pass_words,
+    .overlap = overlap_words,
+#endif
 #ifdef HAS_IDENTITY
     .compatible = compatible,
     .has_identity = true,

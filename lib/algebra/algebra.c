@@ -73,7 +73,7 @@ static void operands_release(const struct lfset__view *view, const struct lfset_
 
 struct pass {
     struct lfset__batch *batch;
-    const void *other;
+    void *other;
     int wanted; /* what snapshot_contains(other) answers for the members that count */
 };
 
@@ -92,6 +92,12 @@ static int pass_member(const struct lfset__member *member, void *ctx)
 static int run_pass(struct pass *pass, void *snapshot, const struct lfset_cancel *cancel)
 {
     struct lfset__batch *batch = pass->batch;
+    if (batch->view->pass) {
+        int64_t changed = batch->view->pass(batch->set, snapshot, pass->other, pass->wanted,
+                                            batch->removing, cancel);
+        batch->changed += changed > 0 ? changed : 0;
+        return changed < 0 ? (int)changed : 0;
+    }
     batch->snapshot = snapshot;
     int error = batch->view->snapshot_each(snapshot, pass_member, pass, cancel);
     return error ? error : lfset__batch_flush(batch);
@@ -103,14 +109,14 @@ static int pass_all(struct lfset__batch *batch, void *snapshot, const struct lfs
     return run_pass(&pass, snapshot, cancel);
 }
 
-static int pass_in(struct lfset__batch *batch, void *snapshot, const void *other,
+static int pass_in(struct lfset__batch *batch, void *snapshot, void *other,
                    const struct lfset_cancel *cancel)
 {
     struct pass pass = {.batch = batch, .other = other, .wanted = 1};
     return run_pass(&pass, snapshot, cancel);
 }
 
-static int pass_not_in(struct lfset__batch *batch, void *snapshot, const void *other,
+static int pass_not_in(struct lfset__batch *batch, void *snapshot, void *other,
                        const struct lfset_cancel *cancel)
 {
     struct pass pass = {.batch = batch, .other = other, .wanted = 0};
@@ -304,8 +310,11 @@ static int compare_snapshots(const struct lfset__view *view, void *a, void *b,
                              const struct lfset_cancel *cancel)
 {
     int64_t in_a = view->snapshot_count(a), in_b = view->snapshot_count(b);
-    struct overlap overlap = {.view = view, .other = in_a < in_b ? b : a};
-    int stopped = view->snapshot_each(in_a < in_b ? a : b, compare_member, &overlap, cancel);
+    void *smaller = in_a < in_b ? a : b, *larger = in_a < in_b ? b : a;
+    struct overlap overlap = {.view = view, .other = larger};
+    int stopped = view->overlap
+                      ? view->overlap(smaller, larger, &overlap.common, &overlap.missing, cancel)
+                      : view->snapshot_each(smaller, compare_member, &overlap, cancel);
     return stopped < 0 ? stopped : relation(in_a, in_b, overlap.common, !overlap.missing);
 }
 

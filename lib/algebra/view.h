@@ -50,6 +50,15 @@ struct lfset__view {
                          const struct lfset_cancel *cancel);
     void (*snapshot_destroy)(void *snapshot);
 
+    /** NULL, or a way to do many members at once: adds to the set, or removes from it, the members of
+     * `from` that are (`wanted`) or are not in `other` (NULL: all). @return how many changed, or a
+     * negative errno. */
+    int64_t (*pass)(void *set, void *from, void *other, bool wanted, bool removing,
+                    const struct lfset_cancel *cancel);
+    /** The same for comparing: whether members of `a` are in `b`, and whether some are not. */
+    int (*overlap)(void *a, void *b, bool *common, bool *missing,
+                   const struct lfset_cancel *cancel);
+
     /** @return negative when it could not be written. */
     int (*print)(const struct lfset__member *member, const void *snapshot, FILE *file);
     /** NULL: any two operands go together. */

@@ -11,7 +11,11 @@
 
 /* From here on a block is a mapping of its own: fresh pages are zero without being touched, so that
  * creating a large slice costs its creator a system call instead of a pass over memory. */
+#if defined(__SANITIZE_ADDRESS__)
+#define MAP_THRESHOLD SIZE_MAX // LeakSanitizer does not look into mappings
+#else
 #define MAP_THRESHOLD ((size_t)256 * 1024)
+#endif
 #define HUGE_PAGE ((size_t)2 * 1024 * 1024)
 
 static size_t round_up(size_t size, size_t unit)

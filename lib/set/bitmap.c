@@ -919,6 +919,19 @@ static int do_region(struct looker *looker, struct lfset__key *key)
     return result < 0 ? result : 0;
 }
 
+int64_t lfset__bitmap_change(struct lfset_bitmap *set, uint64_t region, const uint64_t *members,
+                             bool removing)
+{
+    struct lfset__key key = lfset__key_of_region(region);
+    key.only = members;
+    int result =
+        removing ? one(base_of(set), &key, LFSET__REMOVE) : one(base_of(set), &key, LFSET__ADD);
+    if (key.count > 0) {
+        lfset__notify_all(&set->base.waiting);
+    }
+    return result < 0 ? result : (int64_t)key.count;
+}
+
 /* @return how many slots the root has; 0 for lack of memory. */
 static uint64_t slots_of(struct lfset__set *set)
 {

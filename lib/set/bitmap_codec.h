@@ -131,6 +131,7 @@ struct lfset__key {
     bool emptied;         /**< the region, as far as could be seen */
     uint64_t frozen;      /**< what the carried region has where `first` is */
     uint64_t *seen; /**< NULL, or what a contains found, a word for each of the region; zeroed */
+    const uint64_t *only; /**< NULL, or which members are meant, a word for each of the region */
 };
 
 LFSET__INLINE struct lfset__key lfset__key_of(uint64_t member)
@@ -155,7 +156,8 @@ LFSET__INLINE uint64_t lfset__key_mask(const struct lfset__key *key)
     uint32_t low = key->first % LFSET__WORD_KEYS, room = LFSET__WORD_KEYS - 1 - low;
     uint32_t more = key->last - key->first;
     uint32_t high = low + (more < room ? more : room);
-    return (UINT64_C(2) << high) - (UINT64_C(1) << low);
+    uint64_t mask = (UINT64_C(2) << high) - (UINT64_C(1) << low);
+    return key->only ? mask & key->only[lfset__key_word(key)] : mask;
 }
 
 /** The word where `first` is has been dealt with; `hits` of it changed, or were found. */

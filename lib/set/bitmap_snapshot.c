@@ -383,3 +383,105 @@ int lfset_bitmap_snapshot_max(struct lfset_bitmap_snapshot *snapshot, uint64_t *
         lfset__member(last->number, word, 63u - (unsigned)__builtin_clzll(word_of(last, word)));
     return 1;
 }
+
+/* ---- algebra, a word at a time ------------------------------------------------------------------ */
+
+/* One region of a snapshot beside the same region of another. */
+struct pair {
+    const struct place *places, *other_places;
+    size_t at, other_at;
+    uint64_t members[LFSET__REGION_WORDS];
+    uint64_t others[LFSET__REGION_WORDS]; /**< none where the other has no such region */
+};
+
+static void read_region(const struct place *place, uint64_t words[LFSET__REGION_WORDS])
+{
+    for (size_t i = 0; i < LFSET__REGION_WORDS; i++) {
+        words[i] = word_of(place, i);
+    }
+}
+
+/* @return 0, -ENOMEM. */
+static int pair_begin(struct pair *pair, struct lfset_bitmap_snapshot *a,
+                      struct lfset_bitmap_snapshot *b)
+{
+    int error = order(a, &pair->places);
+    if (!error && b) {
+        error = order(b, &pair->other_places);
+    }
+    pair->at = pair->other_at = 0;
+    return error;
+}
+
+/* @return false after the last region. */
+static bool pair_next(struct pair *pair, const struct lfset_bitmap_snapshot *a,
+                      const struct lfset_bitmap_snapshot *b)
+{
+    if (pair->at == a->regions) {
+        return false;
+    }
+    const struct place *place = &pair->places[pair->at++];
+    read_region(place, pair->members);
+    while (b && pair->other_at < b->regions &&
+           pair->other_places[pair->other_at].number < place->number) {
+        pair->other_at++;
+    }
+    if (b && pair->other_at < b->regions &&
+        pair->other_places[pair->other_at].number == place->number) {
+        read_region(&pair->other_places[pair->other_at], pair->others);
+    } else {
+        memset(pair->others, 0, sizeof pair->others);
+    }
+    return true;
+}
+
+/* Leaves the members that are, or are not, among the others. @return whether there are any. */
+static bool keep(uint64_t members[LFSET__REGION_WORDS], const uint64_t others[LFSET__REGION_WORDS],
+                 bool wanted)
+{
+    const uint64_t flip = wanted ? 0 : UINT64_MAX;
+    uint64_t any = 0;
+    for (size_t i = 0; i < LFSET__REGION_WORDS; i++) {
+        members[i] &= others[i] ^ flip;
+        any |= members[i];
+    }
+    return any != 0;
+}
+
+int64_t lfset__bitmap_pass(struct lfset_bitmap *set, struct lfset_bitmap_snapshot *from,
+                           struct lfset_bitmap_snapshot *other, bool wanted, bool removing,
+                           const struct lfset_cancel *cancel)
+{
+    struct pair pair;
+    int64_t changed = 0, more = pair_begin(&pair, from, other);
+    while (more >= 0 && pair_next(&pair, from, other)) {
+        if (!other || keep(pair.members, pair.others, wanted)) {
+            more = lfset_cancel_check(cancel);
+            if (more == 0) {
+                more = lfset__bitmap_change(set, pair.places[pair.at - 1].number, pair.members,
+                                            removing);
+            }
+            changed += more;
+        }
+    }
+    return more < 0 ? more : changed;
+}
+
+int lfset__bitmap_overlap(struct lfset_bitmap_snapshot *a, struct lfset_bitmap_snapshot *b,
+                          bool *common, bool *missing, const struct lfset_cancel *cancel)
+{
+    struct pair pair;
+    int error = pair_begin(&pair, a, b);
+    *common = *missing = false;
+    while (!error && !(*common && *missing) && pair_next(&pair, a, b)) {
+        uint64_t both = 0, only = 0;
+        for (size_t i = 0; i < LFSET__REGION_WORDS; i++) {
+            both |= pair.members[i] & pair.others[i];
+            only |= pair.members[i] & ~pair.others[i];
+        }
+        *common = *common || both;
+        *missing = *missing || only;
+        error = lfset_cancel_check(cancel);
+    }
+    return error;
+}

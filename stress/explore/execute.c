@@ -369,7 +369,7 @@ static int64_t do_range(const struct plan_op *op)
     enum history_op single = op->kind == PLAN_ADD_RANGE     ? HISTORY_ADD
                              : op->kind == PLAN_COUNT_RANGE ? HISTORY_CONTAINS
                                                             : HISTORY_REMOVE;
-    if (op->kind == PLAN_REMOVE_ALL && candidate_count <= RANGE_MOST) {
+    if (op->kind == PLAN_REMOVE_ALL && candidate_count > 0 && candidate_count <= RANGE_MOST) {
         return do_members(single, candidates, candidate_count, 0, UINT64_MAX);
     }
     return do_members(single, members, plan_width(op), first, first + plan_width(op) - 1);
@@ -400,7 +400,7 @@ static int do_seek(const struct plan_op *op)
     if (result) {
         log_key(HISTORY_CONTAINS, found, !clear, invoke, ret);
     }
-    if (clear && (!result || found < from || found - from > candidate_count)) {
+    if (clear && (!result || found < from || found - from > SUBJECT_KEYS)) {
         sched_fail("next_clear answers %d, %llu from %llu on", result, (unsigned long long)found,
                    (unsigned long long)from);
     }
@@ -838,7 +838,7 @@ bool execute_prepare(const struct plan *given)
             }
         }
     }
-    initial_count = 0; // what a warm `each` may expect
+    initial_count = candidate_count = 0; // what a warm `each` or `remove_all` may expect
     for (unsigned i = 0; i < SCHED_CONTEXTS; i++) {
         estimate[i] = i == SCHED_MAIN ? 0 : 10;
     }
