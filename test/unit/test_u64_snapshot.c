@@ -171,7 +171,8 @@ TEST_BOTH(u64_snapshot, each_visits_and_stops)
     enum { COUNT = 500 };
     uint64_t seen[COUNT];
     struct lfset_u64 *set = set_new(domain, 0, 34, NULL);
-    CHECK_EQ(lfset_u64_each(set, expect_busy, NULL, NULL), 0); /* an empty set has nothing to visit */
+    CHECK_EQ(lfset_u64_each(set, expect_busy, NULL, NULL),
+             0); /* an empty set has nothing to visit */
     for (uint64_t key = 0; key < COUNT; key++)
         CHECK_EQ(lfset_u64_add(set, key << 32), 1);
     struct collection all = {seen, 0, COUNT, 0};

@@ -493,7 +493,8 @@ static void owner_body(void *arg)
             owner_expect("remove", lfset_u64_remove(owner->set, key), present[i]);
             present[i] = false;
         }
-        if (!owner->quiet && random_below(&random, 1000) == 0 && lfset_u64_size(owner->set, NULL) < 0)
+        if (!owner->quiet && random_below(&random, 1000) == 0 &&
+            lfset_u64_size(owner->set, NULL) < 0)
             fault("size failed");
     }
     owner->live = 0;
