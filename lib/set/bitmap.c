@@ -218,12 +218,6 @@ static inline int lfset__decide(struct lfset__walk *walk, struct lfset__slice *s
             if (*word & LFSET__FROZEN) {
                 return LFSET__WALK;
             }
-            uint64_t again =
-                lfset__load_sc(probe->slot); // decides if the slot still names the region
-            if (again != *word) {
-                *word = again;
-                continue;
-            }
             if (!to_change(key, op, key->frozen)) {
                 lfset__key_step(key, op != LFSET__CONTAINS, hits_of(key, op, key->frozen));
                 if (lfset__key_is_done(key)) {

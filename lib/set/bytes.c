@@ -380,6 +380,9 @@ int lfset_bytes_snapshot_contains(const struct lfset_bytes_snapshot *snapshot, c
     if (!snapshot || (!key && length > 0)) {
         return -EINVAL;
     }
+    if (length > LFSET_BYTES_MAX) {
+        return 0;
+    }
     struct lfset__key whole = key_of(snapshot->base.slice->set, key, length);
     return lfset__snapshot_has(&snapshot->base, &whole);
 }

@@ -396,6 +396,24 @@ LFSET__INLINE int lfset__witness_in(struct lfset__set *set, const struct lfset__
     return 1;
 }
 
+/** Weighs what a small slice names. Its graveyard only grows while the slice is protected. */
+static inline void lfset__weigh(const struct lfset__slice *slice, int64_t *live, int64_t *dead)
+{
+    size_t words = lfset__slice_words(slice);
+    *live = *dead = 0;
+    for (size_t i = 0; i < words; i++) {
+        uint64_t word = lfset__load_acq(&slice->words[i]);
+        if (word & LFSET__BOUND) {
+            *(word & LFSET__LIVE ? live : dead) +=
+                (int64_t)lfset__node_weight(slice->set, lfset__word_node(word));
+        }
+    }
+    struct lfset__linked_node *buried = lfset__load_acq(&slice->nodes->graveyard);
+    for (; buried; buried = buried->next) {
+        *dead += (int64_t)lfset__node_weight(slice->set, &buried->node);
+    }
+}
+
 /** Whether a succession would free anything. */
 static inline bool lfset__has_dead(const struct lfset__slice *slice)
 {

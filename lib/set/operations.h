@@ -78,11 +78,11 @@ static inline int lfset__reserve(struct lfset__set *set, uint64_t capacity,
     }
     walk.cancel = cancel;
     // The floor first: otherwise a removing thread could shrink in between what was just made.
-    uint32_t former = lfset__swap_sc(&set->floor_log2, log2);
+    uint32_t former = lfset__swap_sc(&set->floor_log2, (uint8_t)log2);
     int result = lfset__reserve_in(&walk, log2);
     lfset__walk_leave(&walk);
     if (result != 0) {
-        lfset__store_rlx(&set->floor_log2, former);
+        lfset__store_rlx(&set->floor_log2, (uint8_t)former);
     }
     return result;
 }
@@ -299,7 +299,7 @@ static inline int lfset__stats(struct lfset__set *set, struct lfset_stats *stats
     uint64_t live;
     *stats = (struct lfset_stats){
         .size = sizeof *stats,
-        .domain = set->domain,
+        .domain = (enum lfset_domain)set->domain,
         .capacity = UINT64_C(1) << root->log2,
         .bytes = set->size + lfset__slice_bytes(root) + (next ? lfset__slice_bytes(next) : 0),
         .slices = next ? 2 : 1,
@@ -315,6 +315,9 @@ static inline int lfset__stats(struct lfset__set *set, struct lfset_stats *stats
     if (root->nodes) {
         int64_t live_bytes = lfset__load_rlx(&root->nodes->live_bytes);
         int64_t dead_bytes = lfset__load_rlx(&root->nodes->dead_bytes);
+        if (root->log2 < LFSET__LOG2_COUNTED) {
+            lfset__weigh(root, &live_bytes, &dead_bytes); // where too few words are sampled
+        }
         stats->key_bytes = live_bytes > 0 ? (uint64_t)live_bytes : 0;
         stats->dead_bytes = dead_bytes > 0 ? (uint64_t)dead_bytes : 0;
     }

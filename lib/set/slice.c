@@ -8,7 +8,9 @@
 #include "platform/random.h"
 #include "reclaim/rcu.h"
 
-_Static_assert(sizeof(struct lfset__slice) == 3 * LFSET__LINE, "a set of a few keys must be small");
+_Static_assert(sizeof(struct lfset__slice) == 3 * LFSET__LINE &&
+                   sizeof(struct lfset__set) == 2 * LFSET__LINE,
+               "a set of a few keys must be small");
 
 size_t lfset__slice_bytes(const struct lfset__slice *slice)
 {
@@ -146,7 +148,7 @@ static int set_init(struct lfset__set *set, const struct lfset_options *options)
     if (log2 == 0) {
         return -ENOMEM;
     }
-    lfset__store_rlx(&set->floor_log2, log2);
+    lfset__store_rlx(&set->floor_log2, (uint8_t)log2);
     if (options->name) {
         size_t length = strnlen(options->name, 63);
         set->name = lfset__alloc_zeroed(&set->allocator, length + 1, sizeof(void *));
@@ -187,9 +189,9 @@ int lfset__set_create(struct lfset__set **made, size_t size, const struct lfset_
     }
     memset(set, 0, size);
     set->allocator = *allocator;
-    set->domain = options->domain;
+    set->domain = (uint8_t)options->domain;
     set->nodes = nodes;
-    set->size = size;
+    set->size = (uint16_t)size;
     lfset__store_rlx(&set->references, 1);
     lfset__store_rlx(&set->random, options->seed ? options->seed : lfset__random_seed());
     error = set_init(set, options);
@@ -204,7 +206,7 @@ int lfset__set_create(struct lfset__set **made, size_t size, const struct lfset_
 void lfset__set_options(const struct lfset__set *set, struct lfset_options *options)
 {
     *options = (struct lfset_options)LFSET_OPTIONS_INIT;
-    options->domain = set->domain;
+    options->domain = (enum lfset_domain)set->domain;
     options->allocator = &set->allocator; // the new set copies it
 }
 

@@ -145,20 +145,21 @@ struct lfset__node_type {
 /** What all kinds of sets have in common; embedded first in each. */
 struct lfset__set {
     _Alignas(LFSET__LINE) _Atomic(void *) root;
-    _Atomic(uint32_t) waiting; /**< threads that sleep until something changes (wait.h) */
-    enum lfset_domain domain;
+    _Atomic(uint32_t) waiting;   /**< threads that sleep until something changes (wait.h) */
+    uint8_t domain;              /**< enum lfset_domain */
+    _Atomic(uint8_t) floor_log2; /**< never smaller than this: capacity asked for */
+    uint16_t size;               /**< of the whole structure this is the beginning of */
     struct lfset_allocator allocator;
     const struct lfset__node_type *nodes;
     char *name;
 
     _Alignas(LFSET__LINE) _Atomic(int64_t) retired; /**< slices retired and not reclaimed */
-    _Atomic(uint32_t) floor_log2; /**< never smaller than this: capacity asked for */
-    _Atomic(uint32_t) references; /**< the owner and each slice */
-    size_t size;                  /**< of the whole structure this is the beginning of */
+    _Atomic(uint32_t) references;                   /**< the owner and each slice */
+    _Atomic(int32_t) idle; /**< LIVE words of no use: a bitmap's empty regions */
     _Atomic(uint64_t) random;
-    _Atomic(int64_t) idle;     /**< LIVE words of no use: a bitmap's empty regions */
-    _Atomic(uint32_t) purging; /**< calls that want all of them dropped */
-    _Atomic(uint64_t) grows, purges, shrinks, rehashes, snapshots, clears;
+    _Atomic(uint64_t) grows, shrinks, snapshots;
+    _Atomic(uint32_t) purges, rehashes, clears;
+    _Atomic(uint32_t) purging; /**< calls that want all idle words dropped */
 };
 
 /** Slots a key may take in a slice of 2^log2 home slots. Displacements must fit the log2 - 3 bits

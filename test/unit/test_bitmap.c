@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lfset/cancel.h"
+#include "set/bitmap_codec.h"
 #include "support.h"
 #include "wait_support.h"
 
@@ -881,6 +882,100 @@ TEST_BOTH(bitmap, visits_may_change_the_set)
     bitmap_end(removing.set, NULL);
 }
 
+/* ---- regions, from inside ----------------------------------------------------------------------- */
+
+/* The set's slice; held, so that its regions stay what they were. */
+static struct lfset__slice *hold_root(const struct lfset_bitmap *set)
+{
+    struct lfset__slice *root = atomic_load(&((const struct lfset__set *)set)->root);
+    lfset__slice_hold(root);
+    return root;
+}
+
+/* What the slice names for a member. */
+static struct lfset__region *region_in(struct lfset__slice *slice, uint64_t member)
+{
+    struct lfset__probe probe = lfset__probe_number(slice, member / REGION);
+    do {
+        const uint64_t word = atomic_load(probe.slot);
+        if (lfset__probe_matches(&probe, word))
+            return lfset__word_region(word);
+    } while (lfset__probe_next(&probe));
+    return NULL;
+}
+
+static size_t frozen_words(const struct lfset__region *region)
+{
+    size_t frozen = 0;
+    for (size_t i = 0; i < LFSET__REGION_WORDS; i++)
+        frozen += atomic_load(&region->words[i]) >> 63;
+    return frozen;
+}
+
+/* As if a thread had stopped in the middle of freezing the region. */
+TEST_BOTH(bitmap, a_region_is_frozen_whole_before_it_is_replaced)
+{
+    struct lfset_bitmap *set = bitmap_new(domain, 0, NULL);
+    CHECK_EQ(lfset_bitmap_add(set, 1), 1);
+    CHECK_EQ(lfset_bitmap_add(set, 3000), 1);
+    struct lfset__slice *root = hold_root(set);
+    struct lfset__region *region = region_in(root, 1);
+    atomic_fetch_or(&region->words[0], LFSET__WORD_FROZEN);
+    CHECK_EQ(lfset_bitmap_add(set, 3001),
+             1); /* that word is not frozen: the region is not replaced */
+    CHECK_EQ(lfset_bitmap_remove(set, 2), 0); /* nothing changes */
+    CHECK(region_in(root, 1) == region, "a region was replaced without need");
+    CHECK_EQ(lfset_bitmap_remove(set, 1), 1);
+    CHECK(region_in(root, 1) != region, "a frozen word was changed");
+    CHECK_EQ(frozen_words(region), LFSET__REGION_WORDS);
+    CHECK_EQ(frozen_words(region_in(root, 1)), 0);
+    CHECK_EQ(lfset_bitmap_contains(set, 1), 0);
+    CHECK_EQ(lfset_bitmap_contains(set, 3000), 1);
+    CHECK_EQ(lfset_bitmap_contains(set, 3001), 1);
+    lfset__slice_drop(root);
+    bitmap_end(set, NULL);
+}
+
+TEST_BOTH(bitmap, a_region_that_is_left_behind_is_frozen_whole)
+{
+    struct lfset_bitmap *set = bitmap_new(domain, 0, NULL);
+    CHECK_EQ(lfset_bitmap_add(set, 1), 1);
+    CHECK_EQ(lfset_bitmap_add(set, 5000), 1);
+    CHECK_EQ(lfset_bitmap_remove(set, 1), 1);
+    struct lfset__slice *root = hold_root(set);
+    CHECK_EQ(lfset_bitmap_purge(set), 1);
+    struct lfset__slice *next = hold_root(set);
+    CHECK(next != root, "a purge made no succession");
+    CHECK_EQ(frozen_words(region_in(root, 1)), LFSET__REGION_WORDS);
+    CHECK(region_in(next, 1) == NULL, "an empty region went on");
+    /* The other one went on as it was. */
+    CHECK(region_in(next, 5000) == region_in(root, 5000), "a region was copied without need");
+    CHECK_EQ(frozen_words(region_in(next, 5000)), 0);
+    CHECK_EQ(lfset_bitmap_add(set, 1), 1);
+    CHECK(region_in(next, 1) != region_in(root, 1), "a frozen region was used again");
+    lfset__slice_drop(root);
+    lfset__slice_drop(next);
+    bitmap_end(set, NULL);
+}
+
+TEST_BOTH(bitmap, a_snapshot_freezes_regions_and_shares_them)
+{
+    struct lfset_bitmap *set = bitmap_new(domain, 0, NULL);
+    CHECK_EQ(lfset_bitmap_add(set, 1), 1);
+    CHECK_EQ(lfset_bitmap_add(set, 5000), 1);
+    struct lfset__slice *root = hold_root(set);
+    CHECK_EQ(lfset_bitmap_size(set, NULL), 2);
+    struct lfset__slice *next = hold_root(set);
+    CHECK_EQ(frozen_words(region_in(root, 1)), LFSET__REGION_WORDS);
+    CHECK(region_in(next, 1) == region_in(root, 1), "a snapshot copied a region");
+    CHECK_EQ(lfset_bitmap_add(set, 2), 1);
+    CHECK(region_in(next, 1) != region_in(root, 1), "a frozen region was changed");
+    CHECK(region_in(next, 5000) == region_in(root, 5000), "a region was copied without need");
+    lfset__slice_drop(root);
+    lfset__slice_drop(next);
+    bitmap_end(set, NULL);
+}
+
 /* ---- threads ------------------------------------------------------------------------------------ */
 
 enum { THREADS = 4 };
@@ -889,15 +984,16 @@ struct worker {
     struct lfset_bitmap *set;
     size_t number, steps;
     uint64_t changed; /* what this thread was told it added, less what it removed */
-    atomic_size_t *turn;
+    atomic_size_t *done;
 };
 
 static void run_workers(struct lfset_bitmap *set, void (*body)(void *), size_t steps,
                         struct worker workers[THREADS])
 {
-    static atomic_size_t turn;
+    static atomic_size_t done;
+    atomic_store(&done, 0);
     for (size_t i = 0; i < THREADS; i++)
-        workers[i] = (struct worker){.set = set, .number = i, .steps = steps, .turn = &turn};
+        workers[i] = (struct worker){.set = set, .number = i, .steps = steps, .done = &done};
     crew_run(THREADS, body, workers, sizeof *workers);
 }
 
@@ -1048,6 +1144,47 @@ TEST_BOTH(bitmap, threads_in_the_same_words_do_not_disturb_each_other)
     check_faults();
     CHECK_EQ(lfset_bitmap_size(set, NULL), total);
     bitmap_end(set, &memory);
+}
+
+/* A purge leaves empty regions behind, word by word, while others add to them. */
+enum { OWN_REGIONS = 3 };
+
+static void add_and_remove_own(void *arg)
+{
+    struct worker *worker = arg;
+    for (size_t step = 0; step < worker->steps; step++) {
+        const uint64_t key = step % OWN_REGIONS * REGION + (worker->number * 20 + step % 20) * WORD;
+        if (lfset_bitmap_add(worker->set, key) != 1)
+            fault("%" PRIu64 " was there already", key);
+        if (lfset_bitmap_contains(worker->set, key) != 1 ||
+            lfset_bitmap_remove(worker->set, key) != 1)
+            fault("%" PRIu64 " is lost", key);
+    }
+    atomic_fetch_add(worker->done, 1);
+}
+
+static void add_and_remove_or_purge(void *arg)
+{
+    struct worker *worker = arg;
+    if (worker->number < THREADS - 1) {
+        add_and_remove_own(arg);
+        return;
+    }
+    while (atomic_load(worker->done) < THREADS - 1) {
+        if (lfset_bitmap_purge(worker->set) < 0)
+            fault("purge failed");
+    }
+}
+
+TEST_BOTH(bitmap, nothing_is_lost_in_regions_that_are_left_behind)
+{
+    struct lfset_bitmap *set = bitmap_new(domain, 0, NULL);
+    struct worker workers[THREADS];
+    run_workers(set, add_and_remove_or_purge, scaled(300000), workers);
+    check_faults();
+    CHECK_EQ(lfset_bitmap_is_empty(set), 1);
+    CHECK(bitmap_stats(set).purges > 0, "nothing was left behind");
+    bitmap_end(set, NULL);
 }
 
 /* Members are moved in and out by ranges, pops, drains and single operations; what comes out is what went
