@@ -118,7 +118,7 @@ static int count_batch(struct counts *counts, struct uniq_block *block, const ui
                        uint32_t count)
 {
     struct lfset_string line[BATCH];
-    const void *keys[BATCH];
+    const void *keys[BATCH] = {0};
     for (uint32_t i = 0; i < count; i++) {
         line[i].data = uniq_block_line(block, lines[i], &line[i].length);
         keys[i] = &line[i];

@@ -7,6 +7,7 @@
 #include "explore/execute.h"
 #include "explore/schedule.h"
 #include "platform/hook.h"
+#include "reclaim/reclaim.h"
 
 enum { OBJECTS_MAX = 4096, HELD_MAX = 64, ALIGN = 8 };
 #define MAGIC UINT64_C(0x6f626a6563742121)
@@ -211,6 +212,10 @@ static void check_not_held(const struct life *life)
 void objects_destroy(void *ctx, void *object)
 {
     (void)ctx;
+    // The use of sets in the callback would seldom be seen to spoil the walk.
+    if (lfset__local.walks > 0) {
+        sched_fail("an object is destroyed within a walk, which relies on hazards");
+    }
     (void)object_look(object);
     struct life *life = life_of(object);
     if (life->rejected) {

@@ -261,10 +261,10 @@ static enum plan_op_kind draw_other(const struct plan *plan, enum plan_op_kind k
     case PLAN_ADD:
         return objects && at < 5 ? PLAN_ADD_OR_GET : bitmap && at < 3 ? PLAN_ADD_RANGE : kind;
     case PLAN_REMOVE:
-        return at == 0            ? PLAN_PURGE
-               : bitmap && at < 4 ? PLAN_REMOVE_RANGE
-               : bitmap && at < 5 ? PLAN_REMOVE_ALL
-                                  : kind;
+        return at < (bitmap ? 3 : 1) ? PLAN_PURGE
+               : bitmap && at < 5    ? PLAN_REMOVE_RANGE
+               : bitmap && at < 6    ? PLAN_REMOVE_ALL
+                                     : kind;
     case PLAN_CONTAINS:
         return objects && at < 9  ? PLAN_GET
                : bitmap && at < 2 ? PLAN_COUNT_RANGE
