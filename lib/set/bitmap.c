@@ -34,26 +34,35 @@ LFSET__INLINE _Atomic(int64_t) *sampled_of(struct lfset__set *set)
 
 /* ---- regions that are of no use any more -------------------------------------------------------- */
 
-/* Gives root a successor when empty regions and replaced ones outweigh the others. */
-static __attribute__((noinline)) void lfset__purge_if_dead(struct lfset__set *set,
-                                                           struct lfset__slice *slice)
+/* Gives root a successor when replaced regions, and `idle` ones, outweigh the others. */
+static void purge_if(struct lfset__set *set, struct lfset__slice *slice, uint64_t idle)
 {
-    const int64_t weight = sizeof(struct lfset__region);
-    int64_t dead =
-        lfset__load_rlx(&slice->nodes->dead_bytes) + (int64_t)lfset__droppable(set) * weight;
-    if (dead > LFSET__DEAD_BYTES && lfset__load_rlx(&set->root) == slice && !lfset__next(slice)) {
-        uint64_t bound, live;
-        lfset__estimate(slice, &bound, &live);
-        if (dead > (int64_t)bound * weight / 2) {
-            (void)lfset__publish_next(set, slice, lfset__plan_resize(set, slice));
-        }
+    const uint64_t weight = sizeof(struct lfset__region);
+    uint64_t buried = (uint64_t)lfset__load_rlx(&slice->nodes->dead_bytes), bound, live;
+    if (buried + idle * weight <= LFSET__DEAD_BYTES || lfset__load_rlx(&set->root) != slice ||
+        lfset__next(slice)) {
+        return;
+    }
+    lfset__estimate(slice, &bound, &live);
+    idle = idle < bound ? idle : bound; // the others were left behind, and wait to be freed
+    uint64_t dead = buried + idle * weight;
+    if (dead > LFSET__DEAD_BYTES && dead > bound * weight / 2) {
+        (void)lfset__publish_next(set, slice, lfset__plan_resize(set, slice));
     }
 }
 
-/* The same, and when it is sparse. */
-static void tidy_up(struct lfset__set *set, struct lfset__slice *slice)
+/* A succession asks this, too. What is buried is the slice's own and the next slice begins with none; were
+ * idle regions, which the set counts, a reason, a wrong count would make succession follow succession. */
+static __attribute__((noinline)) void lfset__purge_if_dead(struct lfset__set *set,
+                                                           struct lfset__slice *slice)
 {
-    lfset__purge_if_dead(set, slice);
+    purge_if(set, slice, 0);
+}
+
+/* What an update that emptied or replaced a region asks: one succession for one update, at most. */
+static __attribute__((noinline)) void tidy_up(struct lfset__set *set, struct lfset__slice *slice)
+{
+    purge_if(set, slice, lfset__droppable(set));
     lfset__shrink_if_sparse(set, slice);
 }
 

@@ -266,22 +266,27 @@ static inline void lfset__freeze_region(struct lfset__region *region)
     }
 }
 
-/** Counts a region that was seen empty. */
+/** Takes the mark back from one that has members or is gone. @return whether there was one. */
+static inline bool lfset__unmark_idle(struct lfset__set *set, struct lfset__region *region)
+{
+    bool marked = lfset__load_sc(&region->idle) && lfset__swap_sc(&region->idle, 0);
+    if (marked) {
+        lfset__sub_rlx(&set->idle, 1);
+    }
+    return marked;
+}
+
+/** Counts a region that was seen empty. One that was left behind meanwhile must not be counted until it is
+ * freed: who leaves it behind takes the mark back after it is frozen whole, so either that is later, or the
+ * region is seen to be frozen here. */
 static inline void lfset__mark_idle(struct lfset__set *set, struct lfset__region *region)
 {
     if (lfset__swap_sc(&region->idle, 1) == 0) {
         lfset__add_rlx(&set->idle, 1);
     }
-}
-
-/** Takes the mark back from one that has members or is gone. @return whether there was one. */
-static inline bool lfset__unmark_idle(struct lfset__set *set, struct lfset__region *region)
-{
-    bool marked = lfset__load_rlx(&region->idle) && lfset__swap_sc(&region->idle, 0);
-    if (marked) {
-        lfset__sub_rlx(&set->idle, 1);
+    if (lfset__region_is_dead(region)) {
+        (void)lfset__unmark_idle(set, region);
     }
-    return marked;
 }
 
 /** Takes the mark back, and puts it again if it was right: it may have been made for a later remove. */

@@ -976,6 +976,30 @@ TEST_BOTH(bitmap, a_snapshot_freezes_regions_and_shares_them)
     bitmap_end(set, NULL);
 }
 
+/* The count of empty regions is a hint, and may be late by as many as wait to be freed. */
+TEST_BOTH(bitmap, a_wrong_count_of_empty_regions_does_no_harm)
+{
+    enum { TOO_MANY = 100000 };
+    struct lfset_bitmap *set = bitmap_new(domain, 0, NULL);
+    atomic_fetch_add(&((struct lfset__set *)set)->idle, TOO_MANY);
+    for (uint64_t i = 0; i < 1000; i++)
+        CHECK_EQ(lfset_bitmap_add(set, i * REGION), 1);
+    CHECK_EQ(lfset_bitmap_size(set, NULL), 1000);
+    CHECK(lfset_bitmap_purge(set) >= 0, "purge failed");
+    const struct lfset_stats before = bitmap_stats(set);
+    for (uint64_t i = 0; i < 900; i++)
+        CHECK_EQ(lfset_bitmap_remove(set, i * REGION), 1);
+    CHECK_EQ(lfset_bitmap_size(set, NULL), 100);
+    const struct lfset_stats after = bitmap_stats(set);
+    const uint64_t successions =
+        after.purges + after.shrinks + after.grows - before.purges - before.shrinks - before.grows;
+    CHECK(successions <= 900, "%" PRIu64 " successions for 900 updates", successions);
+    CHECK_EQ(lfset_bitmap_clear(set, NULL), 100);
+    CHECK_EQ(lfset_bitmap_is_empty(set), 1);
+    atomic_fetch_sub(&((struct lfset__set *)set)->idle, TOO_MANY);
+    bitmap_end(set, NULL);
+}
+
 /* ---- threads ------------------------------------------------------------------------------------ */
 
 enum { THREADS = 4 };
