@@ -67,7 +67,8 @@ LFSET_API int lfset_bitmap_add(struct lfset_bitmap *set, uint64_t key);
 /**
  * Removes a key.
  * @return 1 when it was present and now is absent, 0 when it was absent already. -EINVAL: set is
- * NULL. -ENOMEM: as for add (only while a growth is under way).
+ * NULL. -ENOMEM: as for add (only while a growth is under way, or on the first change of
+ * a region since a snapshot, which copies it).
  */
 LFSET_API int lfset_bitmap_remove(struct lfset_bitmap *set, uint64_t key);
 
