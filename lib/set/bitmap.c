@@ -8,12 +8,6 @@
 
 #include "set/bitmap_codec.h" // the codec before what uses it
 
-#include "set/walk.h"
-
-/* For sleepers: some member of a word's region that is in the set. */
-static int lfset__witness_in(struct lfset__set *set, const struct lfset__slice *slice, size_t index,
-                             uint64_t word, struct lfset__key *key);
-
 #include "set/bitmap.h"
 #include "set/operations.h"
 
@@ -263,22 +257,6 @@ LFSET__INLINE void count_sampled(struct lfset__set *set, const struct lfset__key
     }
 }
 
-/* Does at least one word. Without a succession the root decides; else the walk does it from the start.
- * @return how many members changed or were found so far, -ENOMEM. */
-LFSET__INLINE int one_in(struct lfset__walk *walk, struct lfset__key *key, const enum lfset__op op)
-{
-    struct lfset__slice *slice = lfset__walk_root(walk);
-    int result = LFSET__WALK;
-    if (op == LFSET__CONTAINS || lfset__likely(lfset__load_rlx(&slice->next) == NULL)) {
-        struct lfset__carried carried = LFSET__CARRIED_NONE;
-        struct lfset__probe probe = lfset__probe_key(slice, key);
-        uint64_t word;
-        enum lfset__found found = lfset__find_first(&probe, &word);
-        result = lfset__decide(walk, slice, key, op, &carried, &probe, &found, &word);
-    }
-    return lfset__likely(result != LFSET__WALK) ? result : lfset__walk_chain(walk, key, op);
-}
-
 LFSET__INLINE int one_domain(const struct lfset__reclaim *domain, struct lfset__set *set,
                              struct lfset__key *key, const enum lfset__op op)
 {
@@ -288,7 +266,7 @@ LFSET__INLINE int one_domain(const struct lfset__reclaim *domain, struct lfset__
     }
     int result;
     do {
-        result = one_in(&walk, key, op);
+        result = lfset__one_in(&walk, key, op); // does at least one word
     } while (lfset__unlikely(!lfset__key_is_done(key)) && result >= 0);
     if (op == LFSET__REMOVE && lfset__unlikely(key->emptied)) {
         help_more(&walk);
@@ -353,21 +331,14 @@ static uint64_t lfset__members(const struct lfset__slice *slice)
     return members;
 }
 
+static void drop_node(struct lfset__set *set, struct lfset__node *node)
+{
+    lfset__drop(set, (struct lfset__region *)(void *)node);
+}
+
 static void release_regions(struct lfset__slice *slice)
 {
-    size_t words = lfset__slice_words(slice);
-    for (size_t i = 0; i < words; i++) {
-        uint64_t word = lfset__load_rlx(&slice->words[i]);
-        if (word & LFSET__BOUND) {
-            lfset__drop(slice->set, lfset__word_region(word));
-        }
-    }
-    struct lfset__linked_node *buried = lfset__load_acq(&slice->nodes->graveyard);
-    while (buried) {
-        struct lfset__linked_node *next = buried->next;
-        lfset__drop(slice->set, (struct lfset__region *)(void *)buried);
-        buried = next;
-    }
+    lfset__release(slice, drop_node);
 }
 
 static const struct lfset__node_type region_type = {.release = release_regions};
@@ -481,7 +452,7 @@ static void batch(struct lfset__set *set, const uint64_t *members, size_t first,
     }
     prefetch(lfset__walk_root(&walk), keys, size, op != LFSET__CONTAINS);
     for (size_t i = 0; i < size; i++) {
-        int result = one_in(&walk, &keys[i], op);
+        int result = lfset__one_in(&walk, &keys[i], op);
         lfset__tally_add(tally, first + i, result);
         count_sampled(set, &keys[i], op);
         if (op == LFSET__REMOVE && keys[i].emptied) {
@@ -597,26 +568,11 @@ static int pop_region(struct lfset__walk *walk, struct lfset__slice *root,
     return result;
 }
 
-static inline int lfset__pop_from(struct lfset__walk *walk, struct lfset__slice *root,
-                                  struct lfset__popped *popped, bool *moved)
+static inline int lfset__pop_at(struct lfset__walk *walk, struct lfset__slice *root, size_t at,
+                                struct lfset__popped *popped, bool *moved)
 {
-    size_t words = lfset__slice_words(root);
-    size_t start = (size_t)lfset__load_rlx(&root->pop_cursor);
-    for (size_t i = 0; i < words; i++) {
-        size_t at = start + i < words ? start + i : start + i - words;
-        uint64_t word = lfset__load_acq(&root->words[at]);
-        int result = 0;
-        if (word & LFSET__LIVE) {
-            result = pop_region(walk, root, lfset__word_region(word), popped, moved);
-        }
-        if (result != 0 || *moved) {
-            if (!*moved) {
-                lfset__store_rlx(&root->pop_cursor, at);
-            }
-            return result;
-        }
-    }
-    return 0;
+    uint64_t word = lfset__load_acq(&root->words[at]);
+    return word & LFSET__LIVE ? pop_region(walk, root, lfset__word_region(word), popped, moved) : 0;
 }
 
 static inline int lfset__pop_one_of(struct lfset__walk *walk, struct lfset__slice *frozen,
@@ -876,8 +832,9 @@ static bool greatest_of(const uint64_t seen[LFSET__REGION_WORDS], uint64_t numbe
     return false;
 }
 
-static int lfset__witness_in(struct lfset__set *set, const struct lfset__slice *slice, size_t index,
-                             uint64_t word, struct lfset__key *key)
+/* Some member of the word's region that is in the set. */
+static inline int lfset__witness_in(struct lfset__set *set, const struct lfset__slice *slice,
+                                    size_t index, uint64_t word, struct lfset__key *key)
 {
     uint64_t seen[LFSET__REGION_WORDS], member;
     struct lfset__key whole = lfset__word_as_key(set, slice, index, word);
@@ -898,6 +855,16 @@ struct range {
     int64_t count;
 };
 
+/* Adds or removes all of a key. @return as one(). */
+static int change(struct lfset__set *set, struct lfset__key *key, enum lfset__op op)
+{
+    int result = op == LFSET__ADD ? one(set, key, LFSET__ADD) : one(set, key, LFSET__REMOVE);
+    if (key->count > 0) {
+        lfset__notify_all(&set->waiting);
+    }
+    return result;
+}
+
 /* The part of the range that lies in the key's region. */
 static int do_region(struct looker *looker, struct lfset__key *key)
 {
@@ -912,13 +879,9 @@ static int do_region(struct looker *looker, struct lfset__key *key)
     if (key->number == last) {
         key->last = (uint32_t)(range->last % LFSET__REGION_KEYS);
     }
-    int result = range->op == LFSET__CONTAINS ? one(looker->set, key, LFSET__CONTAINS)
-                 : range->op == LFSET__ADD    ? one(looker->set, key, LFSET__ADD)
-                                              : one(looker->set, key, LFSET__REMOVE);
+    int result = range->op == LFSET__CONTAINS ? look_up(looker->set, key)
+                                              : change(looker->set, key, range->op);
     range->count += key->count;
-    if (range->op != LFSET__CONTAINS && key->count > 0) {
-        lfset__notify_all(&looker->set->waiting);
-    }
     return result < 0 ? result : 0;
 }
 
@@ -927,11 +890,7 @@ int64_t lfset__bitmap_change(struct lfset_bitmap *set, uint64_t region, const ui
 {
     struct lfset__key key = lfset__key_of_region(region);
     key.only = members;
-    int result =
-        removing ? one(base_of(set), &key, LFSET__REMOVE) : one(base_of(set), &key, LFSET__ADD);
-    if (key.count > 0) {
-        lfset__notify_all(&set->base.waiting);
-    }
+    int result = change(base_of(set), &key, removing ? LFSET__REMOVE : LFSET__ADD);
     return result < 0 ? result : (int64_t)key.count;
 }
 

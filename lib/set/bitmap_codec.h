@@ -71,6 +71,7 @@
 #define LFSET__BITMAP_CODEC_H
 
 #include "set/node.h"
+#include "set/number_key.h"
 
 #define LFSET__REGIONS 1
 
@@ -176,45 +177,6 @@ LFSET__INLINE void lfset__key_step(struct lfset__key *key, bool update, uint64_t
 LFSET__INLINE uint64_t lfset__key_mixed(const struct lfset__key *key)
 {
     return (key->number * LFSET__REGION_KEYS + key->first) * UINT64_C(0x9e3779b97f4a7c15);
-}
-
-/** Who empties a region helps more, afterwards. */
-LFSET__INLINE size_t lfset__key_chunks(const struct lfset__key *key)
-{
-    (void)key;
-    return 1;
-}
-
-LFSET__INLINE void lfset__visit_asks(struct lfset__key *key)
-{
-    (void)key;
-}
-
-LFSET__INLINE uint64_t lfset__visit_word(const struct lfset__key *key, uint64_t word)
-{
-    (void)key;
-    return word;
-}
-
-LFSET__INLINE void lfset__visit_done(struct lfset__set *set, struct lfset__key *key)
-{
-    (void)set, (void)key;
-}
-
-LFSET__INLINE void lfset__key_pin(struct lfset__key *key, uint64_t word)
-{
-    (void)key, (void)word;
-}
-
-LFSET__INLINE void lfset__key_unpin(struct lfset__set *set, struct lfset__key *key)
-{
-    (void)set, (void)key;
-}
-
-LFSET__INLINE bool lfset__wants_seen(const struct lfset__key *key)
-{
-    (void)key;
-    return false;
 }
 
 /* ---- regions ------------------------------------------------------------------------------------ */
@@ -328,14 +290,6 @@ LFSET__INLINE struct lfset__probe lfset__probe_key(struct lfset__slice *slice,
     return lfset__probe_number(slice, key->number);
 }
 
-/** Different regions have different hashes. */
-LFSET__INLINE bool lfset__is_crowded(const struct lfset__slice *slice,
-                                     const struct lfset__probe *probe)
-{
-    (void)slice, (void)probe;
-    return false;
-}
-
 LFSET__INLINE bool lfset__probe_seek(struct lfset__probe *probe)
 {
     (void)probe;
@@ -345,11 +299,6 @@ LFSET__INLINE bool lfset__probe_seek(struct lfset__probe *probe)
 LFSET__INLINE bool lfset__probe_next(struct lfset__probe *probe)
 {
     return ++probe->slot != probe->end;
-}
-
-LFSET__INLINE bool lfset__is_empty_word(uint64_t word)
-{
-    return (word & ~(uint64_t)LFSET__FROZEN) == 0;
 }
 
 /** The slice is protected, so the region may be looked at (N1). */
@@ -525,28 +474,10 @@ static inline bool lfset__has_dead(const struct lfset__slice *slice)
     return false;
 }
 
-LFSET__INLINE void lfset__walk_begins(void)
-{
-}
-
-LFSET__INLINE void lfset__walk_ends(void)
-{
-}
-
-LFSET__INLINE void lfset__after_walk(void)
-{
-}
-
 /** What pop hands out. */
 struct lfset__popped {
     uint64_t key;
     bool emptied; /**< its region */
 };
-
-/** Weighs what a small slice names. */
-static inline void lfset__weigh(const struct lfset__slice *slice, int64_t *live, int64_t *dead)
-{
-    (void)slice, (void)live, (void)dead;
-}
 
 #endif

@@ -478,15 +478,3 @@ int lfset_bytes_validate(const struct lfset_bytes *set, const char **reason)
 {
     return set ? lfset__validate(base_of(set), reason) : -EINVAL;
 }
-
-LFSET__INLINE void lfset__walk_begins(void)
-{
-}
-
-LFSET__INLINE void lfset__walk_ends(void)
-{
-}
-
-LFSET__INLINE void lfset__after_walk(void)
-{
-}

@@ -20,9 +20,9 @@
  *       count is 0;
  *   N3  what a stopped reader holds back is what the slices that it protects hold: no more than that was in
  *       the set at a time, and what had been removed from them.
- * A word is never bound to another node (bytes, regions excepted, see below) or, once it is DEAD, revived
- * with a new one whose predecessor goes to the graveyard: addresses in a word do not repeat while the
- * slice lives, because all of them stay allocated (no ABA).
+ * A word names one node for the rest of its slice's life, or (objects that are added again, regions that are
+ * replaced) goes on to a new node while the former is kept in the graveyard. Either way the addresses in a
+ * word do not repeat while the slice lives, because all of them stay allocated: there is no ABA.
  *
  * Memory order. [node.publish] The CAS that binds a word (seq_cst, so release) pairs with the load of the
  * word (seq_cst or acquire): the node is whole. [node.last] A drop is release, the last one acquire: all
@@ -113,6 +113,33 @@ static inline struct lfset__node *lfset__node_alloc(struct lfset__set *set, size
         lfset__store_rlx(&node->references, 1);
     }
     return node;
+}
+
+/** Nodes whose lines are on their way while others are dropped. */
+enum { LFSET__RELEASE_AHEAD = 16 };
+
+/** Drops the references of a slice that nobody can see any more. `drop`: of the kind. */
+LFSET__INLINE void lfset__release(struct lfset__slice *slice,
+                                  void (*drop)(struct lfset__set *, struct lfset__node *))
+{
+    struct lfset__set *set = slice->set;
+    size_t words = lfset__slice_words(slice);
+    for (size_t i = 0; i < words; i++) {
+        if (i + LFSET__RELEASE_AHEAD < words) {
+            lfset__prefetch(
+                lfset__word_node(lfset__load_rlx(&slice->words[i + LFSET__RELEASE_AHEAD])), true);
+        }
+        uint64_t word = lfset__load_rlx(&slice->words[i]);
+        if (word & LFSET__BOUND) {
+            drop(set, lfset__word_node(word));
+        }
+    }
+    struct lfset__linked_node *buried = lfset__load_acq(&slice->nodes->graveyard);
+    while (buried) {
+        struct lfset__linked_node *next = buried->next;
+        drop(set, &buried->node);
+        buried = next;
+    }
 }
 
 #endif

@@ -10,7 +10,6 @@
  *   lfset__node_unmake(set, node) frees one that no word names
  *   lfset__node_weight(set, node) bytes that count when it is dead; lfset__key_weight(key): of its node
  *   lfset__node_key(set, node)    a key that the node equals
- *   lfset__walk_begins, _ends, lfset__after_walk
  */
 #ifndef LFSET__NODE_CODEC_H
 #define LFSET__NODE_CODEC_H
@@ -42,9 +41,6 @@ static void lfset__node_unmake(struct lfset__set *set, struct lfset__node *node)
 static size_t lfset__node_weight(const struct lfset__set *set, const struct lfset__node *node);
 static struct lfset__key lfset__node_key(const struct lfset__set *set,
                                          const struct lfset__node *node);
-static inline void lfset__walk_begins(void);
-static inline void lfset__walk_ends(void);
-static inline void lfset__after_walk(void);
 
 LFSET__INLINE void lfset__drop(struct lfset__set *set, struct lfset__node *node)
 {
@@ -75,11 +71,6 @@ LFSET__INLINE struct lfset__probe lfset__probe_key(struct lfset__slice *slice,
 LFSET__INLINE bool lfset__probe_next(struct lfset__probe *probe)
 {
     return ++probe->slot != probe->end;
-}
-
-LFSET__INLINE bool lfset__is_empty_word(uint64_t word)
-{
-    return (word & ~(uint64_t)LFSET__FROZEN) == 0;
 }
 
 /** The word is bound to the probe's key, whatever its LIVE and FROZEN bits. The slice is protected, so the
@@ -380,22 +371,6 @@ LFSET__INLINE bool lfset__count_bytes(struct lfset__slice *slice, enum lfset__ch
     return displaced;
 }
 
-/** [word.decide] The slot shows that the set is not empty. */
-LFSET__INLINE bool lfset__shows_member(struct lfset__slice *slice, size_t index)
-{
-    uint64_t word = lfset__load_sc(&slice->words[index]);
-    return (word & (LFSET__LIVE | LFSET__FROZEN)) == LFSET__LIVE;
-}
-
-/** Makes `key` one that the word shows, for a sleeper, and pins it. @return 1; 0: it shows none. */
-LFSET__INLINE int lfset__witness_in(struct lfset__set *set, const struct lfset__slice *slice,
-                                    size_t index, uint64_t word, struct lfset__key *key)
-{
-    *key = lfset__word_as_key(set, slice, index, word);
-    lfset__key_pin(key, word);
-    return 1;
-}
-
 /** Weighs what a small slice names. Its graveyard only grows while the slice is protected. */
 static inline void lfset__weigh(const struct lfset__slice *slice, int64_t *live, int64_t *dead)
 {
@@ -429,30 +404,9 @@ static inline bool lfset__has_dead(const struct lfset__slice *slice)
     return false;
 }
 
-/** Nodes whose lines are on their way while others are dropped. */
-enum { LFSET__RELEASE_AHEAD = 16 };
-
-/** Drops the references of a slice that nobody can see any more. */
 static void lfset__release_nodes(struct lfset__slice *slice)
 {
-    struct lfset__set *set = slice->set;
-    size_t words = lfset__slice_words(slice);
-    for (size_t i = 0; i < words; i++) {
-        if (i + LFSET__RELEASE_AHEAD < words) {
-            lfset__prefetch(
-                lfset__word_node(lfset__load_rlx(&slice->words[i + LFSET__RELEASE_AHEAD])), true);
-        }
-        uint64_t word = lfset__load_rlx(&slice->words[i]);
-        if (word & LFSET__BOUND) {
-            lfset__drop(set, lfset__word_node(word));
-        }
-    }
-    struct lfset__linked_node *buried = lfset__load_acq(&slice->nodes->graveyard);
-    while (buried) {
-        struct lfset__linked_node *next = buried->next;
-        lfset__drop(set, &buried->node);
-        buried = next;
-    }
+    lfset__release(slice, lfset__drop);
 }
 
 static const struct lfset__node_type lfset__nodes = {.release = lfset__release_nodes};

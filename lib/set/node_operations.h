@@ -14,22 +14,6 @@
 
 /* ---- one key ------------------------------------------------------------------------------------ */
 
-/* Without a succession the root decides; else the walk does it from the start. */
-LFSET__INLINE int lfset__one_in(struct lfset__walk *walk, struct lfset__key *key,
-                                const enum lfset__op op)
-{
-    struct lfset__slice *slice = lfset__walk_root(walk);
-    int result = LFSET__WALK;
-    if (op == LFSET__CONTAINS || lfset__likely(lfset__load_rlx(&slice->next) == NULL)) {
-        struct lfset__carried carried = LFSET__CARRIED_NONE;
-        struct lfset__probe probe = lfset__probe_key(slice, key);
-        uint64_t word;
-        enum lfset__found found = lfset__find_first(&probe, &word);
-        result = lfset__decide(walk, slice, key, op, &carried, &probe, &found, &word);
-    }
-    return lfset__likely(result != LFSET__WALK) ? result : lfset__walk_chain(walk, key, op);
-}
-
 LFSET__INLINE int lfset__one_domain(const struct lfset__reclaim *domain, struct lfset__set *set,
                                     struct lfset__key *key, const enum lfset__op op)
 {

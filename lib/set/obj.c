@@ -14,6 +14,7 @@
 #include "set/obj.h"
 
 #define LFSET__REVIVE_WITH_NEW 1
+#define LFSET__CALLS_BACK
 #include "set/node_operations.h"
 
 struct lfset_obj {

@@ -33,6 +33,22 @@ static inline bool lfset__enter(struct lfset__walk *walk, struct lfset__set *set
     return lfset__walk_enter(walk);
 }
 
+/* Without a succession the root decides; else the walk does it from the start. */
+LFSET__INLINE int lfset__one_in(struct lfset__walk *walk, struct lfset__key *key,
+                                const enum lfset__op op)
+{
+    struct lfset__slice *slice = lfset__walk_root(walk);
+    int result = LFSET__WALK;
+    if (op == LFSET__CONTAINS || lfset__likely(lfset__load_rlx(&slice->next) == NULL)) {
+        struct lfset__carried carried = LFSET__CARRIED_NONE;
+        struct lfset__probe probe = lfset__probe_key(slice, key);
+        uint64_t word;
+        enum lfset__found found = lfset__find_first(&probe, &word);
+        result = lfset__decide(walk, slice, key, op, &carried, &probe, &found, &word);
+    }
+    return lfset__likely(result != LFSET__WALK) ? result : lfset__walk_chain(walk, key, op);
+}
+
 /* ---- many keys ---------------------------------------------------------------------------------- */
 
 /** Keys whose cache misses overlap. */
@@ -247,6 +263,20 @@ struct lfset__witness {
     struct lfset__set *set;
     struct lfset__key *key;
 };
+
+/** Makes `key` one that the word shows, for a sleeper, and pins it. @return 1; 0: it shows none; -ENOMEM. */
+static inline int lfset__witness_in(struct lfset__set *set, const struct lfset__slice *slice,
+                                    size_t index, uint64_t word, struct lfset__key *key);
+
+#ifndef LFSET__REGIONS
+static inline int lfset__witness_in(struct lfset__set *set, const struct lfset__slice *slice,
+                                    size_t index, uint64_t word, struct lfset__key *key)
+{
+    *key = lfset__word_as_key(set, slice, index, word);
+    lfset__key_pin(key, word);
+    return 1;
+}
+#endif
 
 static inline int lfset__find_witness(const struct lfset__visitor *visitor,
                                       const struct lfset__slice *slice, size_t index, uint64_t word)

@@ -273,6 +273,12 @@ struct lfset__plan lfset__plan_snapshot(struct lfset__set *set, const struct lfs
 /** Counts a finished succession. */
 void lfset__count_succession(struct lfset__set *set, const struct lfset__slice *next);
 
+/** EMPTY, frozen or not. */
+LFSET__INLINE bool lfset__is_empty_word(uint64_t word)
+{
+    return (word & ~(uint64_t)LFSET__FROZEN) == 0;
+}
+
 /** [freeze] One word. seq_cst: a freeze takes part in the order that decides answers, because a
  * reader that meets a frozen word answers from another. Returns the word, which does not change any
  * more. */

@@ -25,6 +25,7 @@
 #define LFSET__U64_CODEC_H
 
 #include "platform/vector.h"
+#include "set/number_key.h"
 #include "set/slice.h"
 
 /** One step of displacement in a word. */
@@ -84,11 +85,6 @@ LFSET__INLINE bool lfset__probe_next(struct lfset__probe *probe)
 LFSET__INLINE bool lfset__probe_matches(const struct lfset__probe *probe, uint64_t word)
 {
     return ((word ^ probe->want) & ~(uint64_t)(LFSET__LIVE | LFSET__FROZEN)) == 0;
-}
-
-LFSET__INLINE bool lfset__is_empty_word(uint64_t word)
-{
-    return (word & ~(uint64_t)LFSET__FROZEN) == 0;
 }
 
 /** The next four slots: which of them are bound to the key or EMPTY, LIVE, FROZEN. */
@@ -187,52 +183,6 @@ LFSET__INLINE uint64_t lfset__carried_word(const struct lfset__carried *carried)
     return 0;
 }
 
-LFSET__INLINE size_t lfset__key_chunks(const struct lfset__key *key)
-{
-    (void)key;
-    return 1;
-}
-
-/** Different keys have different hashes. */
-LFSET__INLINE bool lfset__is_crowded(const struct lfset__slice *slice,
-                                     const struct lfset__probe *probe)
-{
-    (void)slice, (void)probe;
-    return false;
-}
-
-LFSET__INLINE void lfset__visit_asks(struct lfset__key *key)
-{
-    (void)key;
-}
-
-LFSET__INLINE uint64_t lfset__visit_word(const struct lfset__key *key, uint64_t word)
-{
-    (void)key;
-    return word;
-}
-
-LFSET__INLINE void lfset__visit_done(struct lfset__set *set, struct lfset__key *key)
-{
-    (void)set, (void)key;
-}
-
-LFSET__INLINE void lfset__key_pin(struct lfset__key *key, uint64_t word)
-{
-    (void)key, (void)word;
-}
-
-LFSET__INLINE void lfset__key_unpin(struct lfset__set *set, struct lfset__key *key)
-{
-    (void)set, (void)key;
-}
-
-LFSET__INLINE bool lfset__wants_seen(const struct lfset__key *key)
-{
-    (void)key;
-    return false;
-}
-
 LFSET__INLINE void lfset__seen(struct lfset__key *key, uint64_t word)
 {
     (void)key, (void)word;
@@ -309,44 +259,10 @@ LFSET__INLINE bool lfset__count_bytes(struct lfset__slice *slice, enum lfset__ch
     return false;
 }
 
-/** [word.decide] The slot shows that the set is not empty. */
-LFSET__INLINE bool lfset__shows_member(struct lfset__slice *slice, size_t index)
-{
-    uint64_t word = lfset__load_sc(&slice->words[index]);
-    return (word & (LFSET__LIVE | LFSET__FROZEN)) == LFSET__LIVE;
-}
-
-/** Makes `key` one that the word shows, for a sleeper, and pins it. @return 1; 0: it shows none. */
-LFSET__INLINE int lfset__witness_in(struct lfset__set *set, const struct lfset__slice *slice,
-                                    size_t index, uint64_t word, struct lfset__key *key)
-{
-    *key = lfset__word_as_key(set, slice, index, word);
-    lfset__key_pin(key, word);
-    return 1;
-}
-
-/** Weighs what a small slice names. */
-static inline void lfset__weigh(const struct lfset__slice *slice, int64_t *live, int64_t *dead)
-{
-    (void)slice, (void)live, (void)dead;
-}
-
 LFSET__INLINE bool lfset__has_dead(const struct lfset__slice *slice)
 {
     (void)slice;
     return false;
-}
-
-LFSET__INLINE void lfset__walk_begins(void)
-{
-}
-
-LFSET__INLINE void lfset__walk_ends(void)
-{
-}
-
-LFSET__INLINE void lfset__after_walk(void)
-{
 }
 
 /** What pop hands out. */

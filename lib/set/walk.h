@@ -11,7 +11,7 @@
  *   lfset__probe_key, _find_first, _probe_next, _probe_matches
  *                                 from the key's home to the first slot that is bound to it or EMPTY
  *   lfset__carry, lfset__carried  what an operation takes along from a frozen word
- *   lfset__desire, lfset__settle  the word an update wants to store; what follows when it is stored
+ *   lfset__desire, _settle_word   the word an update wants to store; what follows when it is stored
  *   lfset__seen                   an operation was decided by this word, which shows the key
  *   lfset__key_pin, _unpin        keeps alive what a key points to
  *   lfset__key_chunks             how many chunks of a succession an update of this key helps with
@@ -19,16 +19,15 @@
  *   lfset__visit_asks, _word, _done
  *                                 an iteration asks for a key and shows what is there now
  *   lfset__source...              a LIVE word on its way from root's slice into a successor
- *   lfset__word_key               the key of a bound word
+ *   lfset__word_as_key, lfset__key_mixed
+ *                                 the key of a bound word; a key's bits, spread, for sleepers
+ *   lfset__pop...                 what pop hands out
+ *   lfset__has_dead, lfset__weigh what a succession would free; what a small slice names
  *   lfset__freeze_slot            freezes one slot, and what it names, for a succession
  *   lfset__count_bytes            counts what a changed word names
- *   lfset__shows_member           a slot shows a member of the set now
- *   lfset__walk_begins, _ends, lfset__after_walk
- *                                 between the first two the thread relies on its hazards, so nothing of
- *                                 the user's may be called that could use a set
  * A word that names a region of keys (bitmap_codec.h, which defines LFSET__REGIONS) is changed within the
- * region: there, lfset__decide, lfset__decided, lfset__purge_if_dead, lfset__pop_from and
- * lfset__pop_one_of are the bitmap's.
+ * region: there, lfset__decide, lfset__decided, lfset__purge_if_dead, lfset__pop_at, lfset__pop_one_of,
+ * lfset__shows_member and lfset__witness_in are the bitmap's.
  *
  * The walk for key k starts at root with `carried` = 0 and finds k's place in each slice:
  *
@@ -96,6 +95,26 @@ struct lfset__walk {
 
 /** Hazard slots: 0 is root's, a walk alternates between 1 and 2, a helper's copies use 3 and 2. */
 enum { LFSET__SLOT_NEXT = 1, LFSET__SLOT_AFTER = 2, LFSET__SLOT_COPY = 3 };
+
+/* Between the first two the thread relies on its hazards, so nothing of the user's may be called that could
+ * use a set. A kind that calls the user back, and defines LFSET__CALLS_BACK, keeps that for the third. */
+static inline void lfset__walk_begins(void);
+static inline void lfset__walk_ends(void);
+static inline void lfset__after_walk(void);
+
+#ifndef LFSET__CALLS_BACK
+LFSET__INLINE void lfset__walk_begins(void)
+{
+}
+
+LFSET__INLINE void lfset__walk_ends(void)
+{
+}
+
+LFSET__INLINE void lfset__after_walk(void)
+{
+}
+#endif
 
 /** @return false for lack of memory to attach the thread. */
 static inline bool lfset__walk_enter(struct lfset__walk *walk)
@@ -737,12 +756,12 @@ static int lfset__gate(struct lfset__walk *walk, enum lfset__kind kind,
     }
 }
 
-/* Looks through root from where the last pop was successful. A LIVE word that is not frozen is removed on
- * the spot; the key of a frozen one may be in the set still, elsewhere.
- * @return 1 with a key that was removed; 0 when none was found, *moved telling whether because root
- * moved; -ENOMEM; -ENOBUFS: the key found is too long. */
-static inline int lfset__pop_from(struct lfset__walk *walk, struct lfset__slice *root,
-                                  struct lfset__popped *popped, bool *moved);
+/* Removes a key that a slot shows. A LIVE word that is not frozen is removed on the spot; the key of a frozen
+ * one may be in the set still, elsewhere.
+ * @return 1 with a key that was removed; 0 when there was none, *moved telling whether root moved; -ENOMEM;
+ * -ENOBUFS: the key found is too long. */
+static inline int lfset__pop_at(struct lfset__walk *walk, struct lfset__slice *root, size_t at,
+                                struct lfset__popped *popped, bool *moved);
 
 /* Any key of a frozen slice that is still in the set. *any: the slice had keys at all. */
 static inline int lfset__pop_one_of(struct lfset__walk *walk, struct lfset__slice *frozen,
@@ -767,50 +786,45 @@ static inline int lfset__pop_key(struct lfset__walk *walk, struct lfset__slice *
     return result;
 }
 
-static inline int lfset__pop_from(struct lfset__walk *walk, struct lfset__slice *root,
-                                  struct lfset__popped *popped, bool *moved)
+/* The word was killed on the spot. */
+static inline void lfset__popped_word(struct lfset__walk *walk, struct lfset__slice *root,
+                                      size_t at, uint64_t word)
 {
-    size_t words = lfset__slice_words(root);
-    size_t start = (size_t)lfset__load_rlx(&root->pop_cursor);
-    for (size_t i = 0; i < words; i++) {
-        size_t at = start + i < words ? start + i : start + i - words;
-        uint64_t word =
-            lfset__load_acq(&root->words[at]); // the CAS decides; what it names is whole
-        int result = 0;
-        while (result == 0 && (word & (LFSET__LIVE | LFSET__FROZEN)) == LFSET__LIVE) {
-            if (!lfset__pop_fits(popped, word)) {
-                return -ENOBUFS;
-            }
-            if (lfset__cas_sc(&root->words[at], &word, word ^ LFSET__LIVE)) {
-                lfset__pop_word(popped, root, at, word);
-                bool sampled = lfset__is_sampled(root, &root->words[at]);
-                if (sampled) {
-                    lfset__count_change(walk->set, root, LFSET__KILL);
-                }
-                if (lfset__count_bytes(root, LFSET__KILL, word, sampled)) {
-                    lfset__purge_if_dead(walk->set, root);
-                }
-                struct lfset__key key = lfset__popped_key(walk->set, root, at, word);
-                lfset__notify(&walk->set->waiting, lfset__tag(walk->set, lfset__key_mixed(&key)));
-                result = 1;
-            }
+    bool sampled = lfset__is_sampled(root, &root->words[at]);
+    if (sampled) {
+        lfset__count_change(walk->set, root, LFSET__KILL);
+    }
+    if (lfset__count_bytes(root, LFSET__KILL, word, sampled)) {
+        lfset__purge_if_dead(walk->set, root);
+    }
+    struct lfset__key key = lfset__popped_key(walk->set, root, at, word);
+    lfset__notify(&walk->set->waiting, lfset__tag(walk->set, lfset__key_mixed(&key)));
+}
+
+static inline int lfset__pop_at(struct lfset__walk *walk, struct lfset__slice *root, size_t at,
+                                struct lfset__popped *popped, bool *moved)
+{
+    uint64_t word = lfset__load_acq(&root->words[at]); // the CAS decides; what it names is whole
+    while ((word & (LFSET__LIVE | LFSET__FROZEN)) == LFSET__LIVE) {
+        if (!lfset__pop_fits(popped, word)) {
+            return -ENOBUFS;
         }
-        if (result == 0 && (word & LFSET__LIVE)) {
-            // The walk may protect another root and let go of this one: only a reference keeps a new
-            // slice from taking its place in memory, and from being taken for it.
-            lfset__slice_hold(root);
-            result = lfset__pop_key(walk, root, at, word, popped);
-            *moved = lfset__walk_root(walk) != root;
-            lfset__slice_drop(root);
-        }
-        if (result != 0 || *moved) {
-            if (!*moved) {
-                lfset__store_rlx(&root->pop_cursor, at);
-            }
-            return result;
+        if (lfset__cas_sc(&root->words[at], &word, word ^ LFSET__LIVE)) {
+            lfset__pop_word(popped, root, at, word);
+            lfset__popped_word(walk, root, at, word);
+            return 1;
         }
     }
-    return 0;
+    if (!(word & LFSET__LIVE)) {
+        return 0;
+    }
+    // The walk may protect another root and let go of this one: only a reference keeps a new slice from
+    // taking its place in memory, and from being taken for it.
+    lfset__slice_hold(root);
+    int result = lfset__pop_key(walk, root, at, word, popped);
+    *moved = lfset__walk_root(walk) != root;
+    lfset__slice_drop(root);
+    return result;
 }
 
 static inline int lfset__pop_one_of(struct lfset__walk *walk, struct lfset__slice *frozen,
@@ -828,6 +842,25 @@ static inline int lfset__pop_one_of(struct lfset__walk *walk, struct lfset__slic
     return result;
 }
 #endif
+
+/* Looks through root from where the last pop was successful. @return as lfset__pop_at. */
+static inline int lfset__pop_from(struct lfset__walk *walk, struct lfset__slice *root,
+                                  struct lfset__popped *popped, bool *moved)
+{
+    size_t words = lfset__slice_words(root);
+    size_t start = (size_t)lfset__load_rlx(&root->pop_cursor);
+    for (size_t i = 0; i < words; i++) {
+        size_t at = start + i < words ? start + i : start + i - words;
+        int result = lfset__pop_at(walk, root, at, popped, moved);
+        if (result != 0 || *moved) {
+            if (!*moved) {
+                lfset__store_rlx(&root->pop_cursor, at);
+            }
+            return result;
+        }
+    }
+    return 0;
+}
 
 /** @return 1 with a key that was removed, 0 when the set was empty at one instant, -ENOMEM, -ENOBUFS. */
 static inline int lfset__pop_in(struct lfset__walk *walk, struct lfset__popped *popped)
@@ -855,6 +888,15 @@ static inline int lfset__pop_in(struct lfset__walk *walk, struct lfset__popped *
         }
     }
 }
+
+#ifndef LFSET__REGIONS
+/** [word.decide] The slot shows that the set is not empty. */
+LFSET__INLINE bool lfset__shows_member(struct lfset__slice *slice, size_t index)
+{
+    uint64_t word = lfset__load_sc(&slice->words[index]);
+    return (word & (LFSET__LIVE | LFSET__FROZEN)) == LFSET__LIVE;
+}
+#endif
 
 /** How many keys a frozen slice holds. */
 static uint64_t lfset__members(const struct lfset__slice *slice);
