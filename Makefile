@@ -38,8 +38,11 @@ JANSSON_CFLAGS := $(call pkg_cflags,jansson)
 JANSSON_LIBS := $(call pkg_libs,jansson,-ljansson)
 CRITERION_CFLAGS := $(call pkg_cflags,criterion)
 CRITERION_LIBS := $(call pkg_libs,criterion,-lcriterion)
-PEER_PACKAGES := absl_flat_hash_set liburcu-qsbr liburcu-cds
-HAVE_PEERS := $(call pkg_exists,$(PEER_PACKAGES))
+PEER_PACKAGES := absl_flat_hash_set liburcu-qsbr liburcu-cds ck tbb
+# libcds and xenium have no .pc files
+has_header = $(shell printf '\#if __has_include(<$(1)>)\nyes\n\#endif\n' | $(CXX) -E -P -x c++ - 2>/dev/null)
+HAVE_PEERS := $(and $(call pkg_exists,$(PEER_PACKAGES)),$(call has_header,cds/init.h),$(call has_header,xenium/policy.hpp))
+PEER_LIBS = $(call pkg_libs,$(PEER_PACKAGES)) -lcds
 
 # libmimalloc.so replaces malloc in whoever links it: the programs may, the library must not. Debian
 # has no mimalloc.pc. A sanitizer brings its own malloc.
@@ -139,7 +142,7 @@ submake = +$(Q)$(MAKE) $(jobs)
 # ================================================================ building
 .PHONY: all lib tsan-lib tools unit-tests litmus-tests FORCE
 all: lib $(if $(SANITIZE),,tsan-lib) tools ## the library, its TSan twin and the tools (default)
-	$(if $(bench_missing),@echo 'lfset-bench is left out: it needs $(PEER_PACKAGES) and mimalloc (tools/packages.sh)')
+	$(if $(bench_missing),@echo 'lfset-bench is left out: it needs $(PEER_PACKAGES) libcds xenium and mimalloc (tools/packages.sh)')
 
 lib: $(libs) $(package_files) ## liblfset.a and liblfset.so
 tsan-lib: $(tsan_libs) $(package_files) ## liblfset_tsan.a and .so, for programs built with -fsanitize=thread
@@ -235,7 +238,7 @@ $(B)/lfset-explore: $(explore_o) $(B)/libcheck.a
 	$(call link_c,-lm)
 $(B)/lfset-bench: $(bench_o) $(B)/liblfset.a
 	$(call say,LD)
-	$(call link_cxx,$(call pkg_libs,$(PEER_PACKAGES)) $(JANSSON_LIBS) $(URCU_LIBS) -lm $(MIMALLOC_LIBS))
+	$(call link_cxx,$(PEER_LIBS) $(JANSSON_LIBS) $(URCU_LIBS) -lm $(MIMALLOC_LIBS))
 $(litmus): $(B)/litmus/%: $(B)/obj/stress/litmus/%.o $(B)/liblfset.a
 	$(call say,LD)
 	$(call link_c,$(URCU_LIBS))

@@ -6,7 +6,8 @@ set -eu
 packages='
     build-essential pkg-config
     liburcu-dev libck-dev
-    libjansson-dev libmimalloc-dev libabsl-dev
+    libjansson-dev libmimalloc-dev
+    libabsl-dev libtbb-dev libcds-dev libxenium-dev
     libxxhash-dev
     libcriterion-dev
     clang clang-format libclang-rt-dev

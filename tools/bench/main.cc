@@ -105,10 +105,10 @@ void list_all()
 {
     printf("Scenarios (a set with N keys, drawn from 2N):\n");
     for (const scenario &scenario : scenarios)
-        printf("  %-20s%s\n", scenario.name, scenario.about);
+        printf("  %-24s%s\n", scenario.name, scenario.about);
     printf("Peers:\n");
     for (const peer &peer : peers)
-        printf("  %-20s%s\n", peer.name, peer.about);
+        printf("  %-24s%s\n", peer.name, peer.about);
 }
 
 error_t parse(int key, char *argument, argp_state *state)
@@ -213,7 +213,8 @@ std::string joined(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    for (const std::vector<peer> *some : {&peers_lfset, &peers_urcu, &peers_absl})
+    for (const std::vector<peer> *some :
+         {&peers_lfset, &peers_urcu, &peers_absl, &peers_ck, &peers_tbb, &peers_cds, &peers_xenium})
         peers.insert(peers.end(), some->begin(), some->end());
 
     static const std::string version = std::string("lfset-bench ") + lfset_version();
@@ -239,7 +240,7 @@ int main(int argc, char **argv)
                    report_wake_json(options.json.c_str(), command, results) != 0;
         }
         std::vector<cell> cells = run_all(options.settings);
-        report_table(options.settings, cells);
+        report_table(cells);
         printf("\nmeasured by: %s\n", command.c_str());
         if (!options.json.empty() &&
             report_json(options.json.c_str(), command, options.settings, cells) != 0)

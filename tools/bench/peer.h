@@ -2,20 +2,18 @@
 // What the benchmark compares, and the loops it is measured with. A peer is a class whose objects
 // are one thread's handle to a set:
 //
-//     struct some_peer {
+//     struct some_peer : peer_base<some_peer> {
 //         static void *create();
 //         static void destroy(void *set);
 //         static uint64_t size(void *set);
-//         static uint64_t bytes(void *set);   its own account of its memory; 0: it keeps none
 //         explicit some_peer(void *set);      the thread arrives; the destructor: it leaves
 //         int contains(uint64_t key);         1 or 0, like add and remove; negative: a failure
 //         int add(uint64_t key);
 //         int remove(uint64_t key);
-//         int contains_batch(const uint64_t *keys);  BATCH keys at once: how many are present
-//         void chunk_begin(), chunk_end();    around each CHUNK operations
 //     };
 //
-// peer_of<some_peer> instantiates the loops for it, so that nothing stands between loop and set.
+// and whatever of peer_base it does better. peer_of<some_peer> instantiates the loops for it, so that
+// nothing stands between loop and set.
 #ifndef LFSET_BENCH_PEER_H
 #define LFSET_BENCH_PEER_H
 
@@ -23,6 +21,7 @@
 #include <atomic>
 #include <ctime>
 
+#include "histogram.h"
 #include "workload.h"
 
 #if defined(__x86_64__)
@@ -50,21 +49,39 @@ inline uint64_t now_ticks()
 
 // What one thread has to do in one slice, and what became of it.
 struct work {
-    enum task { READ, MIX, BATCH_READ, FILL, FILL_STAMPED, CENSUS } task;
+    enum task {
+        READ,
+        MIX,
+        BATCH_READ,
+        WINDOW,
+        SNAPSHOTS,
+        STALL,
+        FILL,
+        FILL_STAMPED,
+        READ_STAMPED,
+        CENSUS
+    } task;
 
-    // READ, MIX, BATCH_READ: until warm is set without measuring, then until stop is set.
+    // Those up to STALL: until warm is set without measuring, then until stop is set; READ_STAMPED
+    // until stop is set.
     const struct stream *stream = nullptr;
     size_t key_at = 0;  // where in the stream the last slice ended
     size_t kind_at = 0; // likewise
+    unsigned batch = 1;
     const std::atomic<bool> *warm = nullptr;
     const std::atomic<bool> *stop = nullptr;
+
+    // WINDOW: the key to remove next, and in which passes through the stream both are.
+    size_t oldest_at = 0;
+    uint64_t lap = 0, oldest_lap = 0;
 
     // FILL, FILL_STAMPED: add keys[0 .. count-1]. CENSUS: look them up.
     const uint64_t *keys = nullptr;
     size_t count = 0;
-    uint32_t *ticks = nullptr; // FILL_STAMPED: how long each took
+    histogram *ticks = nullptr; // *_STAMPED: how long each took
 
     uint64_t operations = 0;
+    uint64_t snapshots = 0;
     uint64_t nanoseconds = 0;
     uint64_t present = 0; // keys found
     int64_t net = 0;      // keys added less keys removed
@@ -77,8 +94,11 @@ struct work {
 struct peer {
     const char *name;
     const char *about;
-    bool ours;   // lfset, as opposed to what it is compared with
-    bool single; // not for several threads: a ceiling, left out of the comparison
+    bool ours;     // lfset, as opposed to what it is compared with
+    bool single;   // not for several threads: a ceiling, left out of the comparison
+    unsigned keys; // of key_type
+    bool takes_snapshots;
+    bool stalls;
     void *(*create)();
     void (*destroy)(void *set);
     uint64_t (*size)(void *set);
@@ -86,8 +106,65 @@ struct peer {
     void (*run)(void *set, work *work);
 };
 
+// What a peer has when it has nothing of its own.
+template <class Peer> struct peer_base {
+    static constexpr unsigned keys = NUMBERS;
+    static constexpr bool single = false;
+    static constexpr bool takes_snapshots = false;
+    static constexpr bool stalls = false;
+
+    // Its own account of its memory; 0: it keeps none.
+    static uint64_t bytes(void *)
+    {
+        return 0;
+    }
+    // Tells a key from others.
+    static uint64_t number(uint64_t key)
+    {
+        return key;
+    }
+    // Around each CHUNK operations.
+    void chunk_begin()
+    {
+    }
+    void chunk_end()
+    {
+    }
+    // How many of the keys are present; at most BATCH_MAX.
+    int contains_batch(const uint64_t *batch, size_t count)
+    {
+        int present = 0;
+        for (size_t i = 0; i < count; i++)
+            present += static_cast<Peer *>(this)->contains(batch[i]);
+        return present;
+    }
+    // All keys at one instant, each looked at: how many; `sum` gets their sum.
+    int64_t snapshot(uint64_t *sum)
+    {
+        *sum = 0;
+        return -1;
+    }
+    // From one to the other this thread stands still in the middle of a read.
+    void stall_begin()
+    {
+    }
+    void stall_end()
+    {
+    }
+};
+
+template <class Peer> struct text_peer_base : peer_base<Peer> {
+    static constexpr unsigned keys = TEXTS;
+
+    static uint64_t number(uint64_t key)
+    {
+        return reinterpret_cast<const text *>(key)->number;
+    }
+};
+
 // The peers of one source file each.
-extern const std::vector<peer> peers_lfset, peers_urcu, peers_absl;
+extern const std::vector<peer> peers_lfset, peers_urcu, peers_absl, peers_ck, peers_tbb, peers_cds,
+    peers_xenium;
 
 namespace loops
 {
@@ -97,7 +174,7 @@ template <class Step> void repeat(work *work, Step step)
     const uint64_t *keys = work->stream->keys.data();
     const uint8_t *kinds = work->stream->kinds.data();
     const size_t key_end = work->stream->keys.size(), kind_end = work->stream->kinds.size();
-    size_t key_at = work->key_at, kind_at = work->kind_at;
+    size_t key_at = work->key_at / CHUNK * CHUNK, kind_at = work->kind_at;
 
     for (const std::atomic<bool> *until : {work->warm, work->stop}) {
         uint64_t operations = 0, start = now_ns();
@@ -115,7 +192,7 @@ template <class Step> void repeat(work *work, Step step)
 }
 
 // The tally of a slice, in registers while it runs.
-struct tally {
+template <class Peer> struct tally {
     uint64_t present = 0, sum = 0;
     int64_t net = 0;
     int failure = 0;
@@ -128,13 +205,13 @@ struct tally {
     void added(uint64_t key, int result)
     {
         net += result;
-        sum += key & -static_cast<uint64_t>(result);
+        sum += Peer::number(key) & -static_cast<uint64_t>(result);
         failure |= result;
     }
     void removed(uint64_t key, int result)
     {
         net -= result;
-        sum -= key & -static_cast<uint64_t>(result);
+        sum -= Peer::number(key) & -static_cast<uint64_t>(result);
         failure |= result;
     }
     void store(work *work) const
@@ -148,7 +225,7 @@ struct tally {
 
 template <class Peer> void read(Peer &peer, work *work)
 {
-    tally tally;
+    tally<Peer> tally;
     repeat(work, [&](const uint64_t *keys, const uint8_t *) {
         peer.chunk_begin();
         for (size_t i = 0; i < CHUNK; i++)
@@ -160,11 +237,12 @@ template <class Peer> void read(Peer &peer, work *work)
 
 template <class Peer> void batch(Peer &peer, work *work)
 {
-    tally tally;
+    tally<Peer> tally;
+    const size_t batch = work->batch;
     repeat(work, [&](const uint64_t *keys, const uint8_t *) {
         peer.chunk_begin();
-        for (size_t i = 0; i < CHUNK; i += BATCH)
-            tally.found(peer.contains_batch(keys + i));
+        for (size_t i = 0; i < CHUNK; i += batch)
+            tally.found(peer.contains_batch(keys + i, batch));
         peer.chunk_end();
     });
     tally.store(work);
@@ -172,7 +250,7 @@ template <class Peer> void batch(Peer &peer, work *work)
 
 template <class Peer> void mix(Peer &peer, work *work)
 {
-    tally tally;
+    tally<Peer> tally;
     repeat(work, [&](const uint64_t *keys, const uint8_t *kinds) {
         peer.chunk_begin();
         for (size_t i = 0; i < CHUNK; i++) {
@@ -193,6 +271,64 @@ template <class Peer> void mix(Peer &peer, work *work)
     tally.store(work);
 }
 
+// Half of the operations add, half remove. In each pass through the stream its keys are others.
+template <class Peer> void window(Peer &peer, work *work)
+{
+    tally<Peer> tally;
+    const uint64_t *keys = work->stream->keys.data();
+    const size_t end = work->stream->keys.size();
+    size_t at = work->key_at, oldest_at = work->oldest_at;
+    uint64_t lap = lap_key(work->lap), oldest_lap = lap_key(work->oldest_lap);
+
+    repeat(work, [&](const uint64_t *, const uint8_t *) {
+        peer.chunk_begin();
+        for (size_t i = 0; i < CHUNK / 2; i++) {
+            uint64_t added = keys[at] ^ lap, removed = keys[oldest_at] ^ oldest_lap;
+            tally.added(added, peer.add(added));
+            tally.removed(removed, peer.remove(removed));
+            if (++at == end) {
+                at = 0;
+                lap = lap_key(++work->lap);
+            }
+            if (++oldest_at == end) {
+                oldest_at = 0;
+                oldest_lap = lap_key(++work->oldest_lap);
+            }
+        }
+        peer.chunk_end();
+    });
+    work->key_at = at;
+    work->oldest_at = oldest_at;
+    tally.store(work);
+}
+
+template <class Peer> void snapshots(Peer &peer, work *work)
+{
+    for (const std::atomic<bool> *until : {work->warm, work->stop}) {
+        uint64_t start = now_ns();
+        work->snapshots = 0;
+        do {
+            uint64_t sum;
+            if (peer.snapshot(&sum) < 0) {
+                work->failure = -1;
+                return;
+            }
+            asm volatile("" : : "r"(sum)); // the keys were looked at
+            work->snapshots++;
+        } while (!until->load(std::memory_order_relaxed));
+        work->nanoseconds = now_ns() - start;
+    }
+}
+
+template <class Peer> void stall(Peer &peer, work *work)
+{
+    const timespec moment = {0, 1000000};
+    peer.stall_begin();
+    while (!work->stop->load(std::memory_order_relaxed))
+        nanosleep(&moment, nullptr);
+    peer.stall_end();
+}
+
 template <class Peer, class Operation> void once(Peer &peer, work *work, Operation operation)
 {
     uint64_t start = now_ns();
@@ -209,26 +345,44 @@ template <class Peer, class Operation> void once(Peer &peer, work *work, Operati
 
 template <class Peer> void fill(Peer &peer, work *work)
 {
-    tally tally;
+    tally<Peer> tally;
     once(peer, work, [&](size_t, uint64_t key) { tally.added(key, peer.add(key)); });
     tally.store(work);
 }
 
 template <class Peer> void fill_stamped(Peer &peer, work *work)
 {
-    tally tally;
-    once(peer, work, [&](size_t i, uint64_t key) {
+    tally<Peer> tally;
+    once(peer, work, [&](size_t, uint64_t key) {
         uint64_t start = now_ticks();
         int result = peer.add(key);
-        work->ticks[i] = static_cast<uint32_t>(std::min<uint64_t>(now_ticks() - start, UINT32_MAX));
+        work->ticks->add(now_ticks() - start);
         tally.added(key, result);
     });
     tally.store(work);
 }
 
+template <class Peer> void read_stamped(Peer &peer, work *work)
+{
+    tally<Peer> tally;
+    const uint64_t *keys = work->stream->keys.data();
+    const size_t end = work->stream->keys.size();
+    for (size_t at = 0; !work->stop->load(std::memory_order_relaxed); at = (at + CHUNK) % end) {
+        peer.chunk_begin();
+        for (size_t i = at; i < at + CHUNK; i++) {
+            uint64_t start = now_ticks();
+            int result = peer.contains(keys[i]);
+            work->ticks->add(now_ticks() - start);
+            tally.found(result);
+        }
+        peer.chunk_end();
+    }
+    tally.store(work);
+}
+
 template <class Peer> void census(Peer &peer, work *work)
 {
-    tally tally;
+    tally<Peer> tally;
     once(peer, work, [&](size_t, uint64_t key) { tally.added(key, peer.contains(key)); });
     tally.store(work);
 }
@@ -243,10 +397,18 @@ template <class Peer> void run(void *set, work *work)
         return mix(peer, work);
     case work::BATCH_READ:
         return batch(peer, work);
+    case work::WINDOW:
+        return window(peer, work);
+    case work::SNAPSHOTS:
+        return snapshots(peer, work);
+    case work::STALL:
+        return stall(peer, work);
     case work::FILL:
         return fill(peer, work);
     case work::FILL_STAMPED:
         return fill_stamped(peer, work);
+    case work::READ_STAMPED:
+        return read_stamped(peer, work);
     case work::CENSUS:
         return census(peer, work);
     }
@@ -254,11 +416,11 @@ template <class Peer> void run(void *set, work *work)
 
 } // namespace loops
 
-template <class Peer>
-peer peer_of(const char *name, const char *about, bool ours = false, bool single = false)
+template <class Peer> peer peer_of(const char *name, const char *about, bool ours = false)
 {
-    return {name,          about,      ours,        single,          Peer::create,
-            Peer::destroy, Peer::size, Peer::bytes, loops::run<Peer>};
+    return {
+        name,         about,        ours,          Peer::single, Peer::keys,  Peer::takes_snapshots,
+        Peer::stalls, Peer::create, Peer::destroy, Peer::size,   Peer::bytes, loops::run<Peer>};
 }
 
 #endif

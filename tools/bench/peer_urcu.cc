@@ -1,16 +1,79 @@
 // SPDX-License-Identifier: MIT
-// liburcu's cds_lfht in the qsbr flavour, the fastest for its readers: a read costs nothing, each
-// thread announces a quiescent state every CHUNK operations. Removed nodes are freed in batches
-// after one grace period, which costs less than a call_rcu, and its thread, for each.
+// liburcu's cds_lfht in two flavours. qsbr is the fastest for its readers: a read costs nothing, each
+// thread announces a quiescent state every CHUNK operations. bp asks nothing of its threads: here each
+// operation is a section. Removed nodes are freed in batches after one grace period, which costs less
+// than a call_rcu, and its thread, for each.
 #include "peer.h"
 
 #include <cstdlib>
+#include <urcu/urcu-bp.h>
 #include <urcu/urcu-qsbr.h>
 
 #include <urcu/rculfhash.h>
 
+// urcu/flavor.h declares that of the flavour included first
+extern "C" const struct rcu_flavor_struct urcu_bp_flavor, urcu_qsbr_flavor;
+
 namespace
 {
+
+struct qsbr {
+    static const rcu_flavor_struct *flavor()
+    {
+        return &urcu_qsbr_flavor;
+    }
+    static void arrive()
+    {
+        urcu_qsbr_register_thread();
+    }
+    static void leave()
+    {
+        urcu_qsbr_unregister_thread();
+    }
+    static void quiescent()
+    {
+        urcu_qsbr_quiescent_state();
+    }
+    static void synchronize()
+    {
+        urcu_qsbr_synchronize_rcu();
+    }
+    struct section {
+        section()
+        {
+        }
+    };
+};
+
+struct bp {
+    static const rcu_flavor_struct *flavor()
+    {
+        return &urcu_bp_flavor;
+    }
+    static void arrive()
+    {
+    }
+    static void leave()
+    {
+    }
+    static void quiescent()
+    {
+    }
+    static void synchronize()
+    {
+        urcu_bp_synchronize_rcu();
+    }
+    struct section {
+        section()
+        {
+            urcu_bp_read_lock();
+        }
+        ~section()
+        {
+            urcu_bp_read_unlock();
+        }
+    };
+};
 
 struct node {
     cds_lfht_node in_table;
@@ -50,8 +113,10 @@ struct lfht_set {
     }
 };
 
-class lfht_peer
+template <class Flavor> class lfht_peer : public peer_base<lfht_peer<Flavor>>
 {
+    using section = typename Flavor::section;
+
     static constexpr size_t GRACE_BATCH = 4096;
     static constexpr int64_t COUNT_BATCH = 1024;
 
@@ -63,7 +128,7 @@ class lfht_peer
 
     void free_removed()
     {
-        urcu_qsbr_synchronize_rcu();
+        Flavor::synchronize();
         for (node *old : removed)
             free(old);
         removed.clear();
@@ -75,13 +140,14 @@ class lfht_peer
         lfht_set *made = new lfht_set;
         made->table = cds_lfht_new_flavor(lfht_set::INITIAL, 64, 0,
                                           CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING,
-                                          &urcu_qsbr_flavor, nullptr);
+                                          Flavor::flavor(), nullptr);
         return made;
     }
     static void destroy(void *old)
     {
         {
             lfht_peer all(old);
+            section reading;
             cds_lfht_iter at;
             for (cds_lfht_first(all.set, &at); at.node; cds_lfht_next(all.set, &at)) {
                 cds_lfht_del(all.set, at.node);
@@ -94,18 +160,15 @@ class lfht_peer
     static uint64_t size(void *of)
     {
         lfht_peer all(of);
+        section reading;
         long before, after;
         unsigned long count;
         cds_lfht_count_nodes(all.set, &before, &count, &after);
         return count;
     }
-    static uint64_t bytes(void *)
-    {
-        return 0;
-    }
     explicit lfht_peer(void *of) : owner(static_cast<lfht_set *>(of)), set(owner->table)
     {
-        urcu_qsbr_register_thread();
+        Flavor::arrive();
         removed.reserve(GRACE_BATCH + CHUNK);
     }
     ~lfht_peer()
@@ -113,10 +176,11 @@ class lfht_peer
         free_removed();
         free(spare);
         owner->counted(static_cast<uint64_t>(net));
-        urcu_qsbr_unregister_thread();
+        Flavor::leave();
     }
     int contains(uint64_t key)
     {
+        section reading;
         cds_lfht_iter at;
         cds_lfht_lookup(set, hash(key), match, &key, &at);
         return at.node != nullptr;
@@ -126,6 +190,7 @@ class lfht_peer
         if (!spare)
             spare = static_cast<node *>(malloc(sizeof *spare));
         spare->key = key;
+        section reading;
         if (cds_lfht_add_unique(set, hash(key), match, &key, &spare->in_table) != &spare->in_table)
             return 0;
         spare = nullptr;
@@ -134,6 +199,7 @@ class lfht_peer
     }
     int remove(uint64_t key)
     {
+        section reading;
         cds_lfht_iter at;
         cds_lfht_lookup(set, hash(key), match, &key, &at);
         if (!at.node || cds_lfht_del(set, at.node) != 0)
@@ -142,22 +208,12 @@ class lfht_peer
         net--;
         return 1;
     }
-    int contains_batch(const uint64_t *keys)
-    {
-        int present = 0;
-        for (size_t i = 0; i < BATCH; i++)
-            present += contains(keys[i]);
-        return present;
-    }
-    void chunk_begin()
-    {
-    }
     void chunk_end()
     {
         if (removed.size() >= GRACE_BATCH)
             free_removed();
         else
-            urcu_qsbr_quiescent_state();
+            Flavor::quiescent();
         if (net >= COUNT_BATCH || net <= -COUNT_BATCH) {
             owner->counted(static_cast<uint64_t>(net));
             net = 0;
@@ -168,6 +224,7 @@ class lfht_peer
 } // namespace
 
 const std::vector<peer> peers_urcu = {
-    peer_of<lfht_peer>("cds_lfht-qsbr",
-                       "liburcu's hash table, quiescent state every 64 operations"),
+    peer_of<lfht_peer<qsbr>>("cds_lfht-qsbr",
+                             "liburcu's hash table, quiescent state every 64 operations"),
+    peer_of<lfht_peer<bp>>("cds_lfht-bp", "the same, flavour bp, each operation a section"),
 };

@@ -18,21 +18,20 @@ double median(std::vector<double> values)
     return values.size() % 2 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
-double geometric_mean(const std::vector<double> &values)
-{
-    double logs = 0;
-    for (double value : values)
-        logs += std::log(value);
-    return std::exp(logs / static_cast<double>(values.size()));
-}
-
-double median_of(const std::vector<latency> &rounds, double latency::*field)
+// The quantile in each round, and of these the median: nanoseconds.
+double latency(const result &result, double part)
 {
     std::vector<double> values;
-    for (const latency &round : rounds)
-        values.push_back(round.*field);
+    for (const histogram &round : result.latencies)
+        values.push_back(static_cast<double>(round.quantile(part)));
     return median(values);
 }
+
+constexpr struct {
+    const char *name;
+    double part;
+} quantiles[] = {{"p50", 0.5},       {"p99", 0.99},        {"p99.9", 0.999},
+                 {"p99.99", 0.9999}, {"p99.999", 0.99999}, {"max", 1}};
 
 // Round by round, so that a fast or slow phase of the machine meets both.
 double ratio(const result &result, const struct result &base)
@@ -81,24 +80,31 @@ struct mean {
     size_t cells;
 };
 
-// For each of ours, over all cells: its speed relative to the best peer of each cell.
+// For each of ours, over all cells that it is in: its speed relative to the best peer of each cell. Not
+// of reads beside a growing writer: their latency counts, and how many fit in depends on the writer.
 std::vector<mean> means(const std::vector<cell> &cells)
 {
     std::vector<mean> list;
-    for (size_t i = 0; i < cells.front().results.size(); i++) {
-        const result &first = cells.front().results[i];
-        std::vector<double> ratios;
-        for (const cell &cell : cells)
-            if (const result *best = best_peer(cell))
-                ratios.push_back(ratio(cell.results[i], *best));
-        if (compared(first) && !ratios.empty())
-            list.push_back({first.name(), geometric_mean(ratios),
-                            *std::min_element(ratios.begin(), ratios.end()), ratios.size()});
-    }
+    for (const cell &cell : cells)
+        for (const result &result : cell.results) {
+            const struct result *best = best_peer(cell);
+            if (!compared(result) || !best || cell.scenario->shape == shape::GROW_READ)
+                continue;
+            double value = ratio(result, *best);
+            auto same = [&](const mean &mean) { return mean.name == result.name(); };
+            auto mine = std::find_if(list.begin(), list.end(), same);
+            if (mine == list.end())
+                mine = list.insert(list.end(), {result.name(), 0, value, 0});
+            mine->value += std::log(value);
+            mine->worst = std::min(mine->worst, value);
+            mine->cells++;
+        }
+    for (mean &mean : list)
+        mean.value = std::exp(mean.value / static_cast<double>(mean.cells));
     return list;
 }
 
-constexpr int NAME_WIDTH = 24, CELL_WIDTH = 14;
+constexpr int NAME_WIDTH = 24, CELL_WIDTH = 16;
 
 void print_rates(const std::vector<const cell *> &row)
 {
@@ -130,6 +136,18 @@ void print_rates(const std::vector<const cell *> &row)
             printf("%*.2fx", CELL_WIDTH - 1, ratio(cell->results[i], *best_peer(*cell)));
         printf("\n");
     }
+    for (size_t i = 0; i < contenders; i++) {
+        if (std::all_of(row.begin(), row.end(),
+                        [i](const cell *cell) { return cell->results[i].snapshots.empty(); }))
+            continue;
+        printf("%-*s", NAME_WIDTH, (row[0]->results[i].name() + " snaps/s").c_str());
+        for (const cell *cell : row)
+            if (cell->results[i].snapshots.empty())
+                printf("%*s", CELL_WIDTH, "");
+            else
+                printf("%*.1f", CELL_WIDTH, median(cell->results[i].snapshots));
+        printf("\n");
+    }
     if (best_peer(*row[0])) {
         printf("%-*s", NAME_WIDTH, "best peer");
         for (const cell *cell : row)
@@ -145,21 +163,24 @@ void print_rates(const std::vector<const cell *> &row)
     printf("\n");
 }
 
-void print_growth(const cell &cell)
+void print_latencies(const cell &cell)
 {
-    printf("\ngrowth to %s keys, %u thread%s: ns of a single add, medians of %zu rounds\n",
+    printf("\n%s, %s keys, %u thread%s: %s, medians of %zu rounds\n", cell.scenario->name,
            std::to_string(cell.keys).c_str(), cell.threads, cell.threads > 1 ? "s" : "",
-           cell.results[0].rates.size());
-    printf("%-*s%8s%8s%8s%8s%9s%9s%12s%12s\n", NAME_WIDTH, "", "Mops/s", "p50", "p99", "p99.9",
-           "p99.99", "max ms", "B/key rest", "B/key peak");
+           cell.scenario->about, cell.results[0].rates.size());
+    printf("%-*s%8s", NAME_WIDTH, "ns, max in ms", "Mops/s");
+    for (const auto &quantile : quantiles)
+        printf("%9s", quantile.name);
+    printf("%12s%12s\n", "B/key rest", "B/key peak");
     for (const result &result : cell.results) {
-        printf("%-*s%8.1f%8.0f%8.0f%8.0f%9.0f%9.2f%12.1f%12.1f", NAME_WIDTH, result.name().c_str(),
-               median(result.rates) * 1e-6, median_of(result.latencies, &latency::p50),
-               median_of(result.latencies, &latency::p99),
-               median_of(result.latencies, &latency::p999),
-               median_of(result.latencies, &latency::p9999),
-               median_of(result.latencies, &latency::max) * 1e-6, result.bytes_rest,
-               result.bytes_peak);
+        printf("%-*s%8.1f", NAME_WIDTH, result.name().c_str(), median(result.rates) * 1e-6);
+        for (const auto &quantile : quantiles)
+            if (quantile.part < 1)
+                printf("%9.0f", latency(result, quantile.part));
+            else
+                printf("%9.2f", latency(result, 1) * 1e-6);
+        if (result.bytes_peak > 0)
+            printf("%12.1f%12.1f", result.bytes_rest, result.bytes_peak);
         if (result.bytes_own > 0)
             printf("  (%.1f by its own account)", result.bytes_own);
         printf("\n");
@@ -187,14 +208,15 @@ json_t *json_result(const cell &cell, const result &result)
     const struct result *best = best_peer(cell);
     if (best && compared(result))
         json_object_set_new(object, "ratio_to_best_peer", json_real(ratio(result, *best)));
-    if (!result.latencies.empty())
-        json_object_set_new(object, "latency_ns",
-                            json_pack("{s:f, s:f, s:f, s:f, s:f}", "p50",
-                                      median_of(result.latencies, &latency::p50), "p99",
-                                      median_of(result.latencies, &latency::p99), "p99.9",
-                                      median_of(result.latencies, &latency::p999), "p99.99",
-                                      median_of(result.latencies, &latency::p9999), "max",
-                                      median_of(result.latencies, &latency::max)));
+    if (!result.latencies.empty()) {
+        json_t *latencies = json_object();
+        for (const auto &quantile : quantiles)
+            json_object_set_new(latencies, quantile.name,
+                                json_real(latency(result, quantile.part)));
+        json_object_set_new(object, "latency_ns", latencies);
+    }
+    if (!result.snapshots.empty())
+        json_object_set_new(object, "snapshots_per_second", json_real(median(result.snapshots)));
     if (result.bytes_peak > 0)
         json_object_set_new(
             object, "bytes_per_key",
@@ -242,24 +264,42 @@ void print_machine()
         printf("%s: %s\n", fact.first.c_str(), fact.second.c_str());
 }
 
+bool same_contenders(const cell &a, const cell &b)
+{
+    return a.threads == b.threads && a.keys == b.keys &&
+           std::equal(a.results.begin(), a.results.end(), b.results.begin(), b.results.end(),
+                      [](const result &x, const result &y) { return x.peer == y.peer; });
+}
+
+// What is shown in one table: cells of the same sets, at most so many that a line stays readable.
+std::vector<std::vector<const cell *>> rows(const std::vector<cell> &cells)
+{
+    constexpr size_t MOST = 8;
+    std::vector<std::vector<const cell *>> list;
+    for (const cell &cell : cells) {
+        if (grows(cell.scenario->shape))
+            continue;
+        auto fits = [&](const std::vector<const struct cell *> &row) {
+            return row.size() < MOST && same_contenders(*row.front(), cell);
+        };
+        auto row = std::find_if(list.begin(), list.end(), fits);
+        if (row == list.end())
+            row = list.insert(list.end(), {{}});
+        row->push_back(&cell);
+    }
+    return list;
+}
+
 } // namespace
 
-void report_table(const settings &settings, const std::vector<cell> &cells)
+void report_table(const std::vector<cell> &cells)
 {
     print_machine();
-    for (unsigned threads : settings.threads)
-        for (uint64_t keys : settings.keys) {
-            std::vector<const cell *> row;
-            for (const cell &cell : cells)
-                if (cell.threads == threads && cell.keys == keys &&
-                    cell.scenario->shape != shape::GROW)
-                    row.push_back(&cell);
-            if (!row.empty())
-                print_rates(row);
-        }
+    for (const std::vector<const cell *> &row : rows(cells))
+        print_rates(row);
     for (const cell &cell : cells)
-        if (cell.scenario->shape == shape::GROW)
-            print_growth(cell);
+        if (grows(cell.scenario->shape))
+            print_latencies(cell);
 
     std::vector<mean> list = means(cells);
     if (!list.empty())

@@ -6,7 +6,7 @@
 #include "run.h"
 #include "wake.h"
 
-void report_table(const settings &settings, const std::vector<cell> &cells);
+void report_table(const std::vector<cell> &cells);
 // Returns 0, or -1 with a message printed when the file cannot be written.
 int report_json(const char *path, const std::string &command, const settings &settings,
                 const std::vector<cell> &cells);

@@ -18,6 +18,8 @@ extern char **environ;
 namespace
 {
 
+constexpr key_type key_types[] = {RANDOM, DENSE, SHORT_TEXTS, LONG_TEXTS};
+
 // Below this a set's memory cannot be told from the process's own.
 constexpr uint64_t BYTES_MIN_KEYS = 100000;
 // Looking every key up after each cell takes longer than the cell when there are more keys than
@@ -134,14 +136,23 @@ void destroy(contender &who)
 }
 
 // Runs each work on a thread of its own and books what the threads added and removed.
-template <class During> void run_threads(contender &who, std::vector<work> &works, During during)
+// The first one's end sets `stop`, where that is given.
+template <class During>
+void run_threads(const contender &who, std::vector<work> &works, During during,
+                 std::atomic<bool> *stop = nullptr)
 {
     std::vector<std::thread> threads;
+    std::atomic<size_t> missing{works.size()};
     for (unsigned i = 0; i < works.size(); i++)
         threads.emplace_back([&, i] {
             uint64_t start = now_ns(), waited = run_delay();
             pin(i);
+            missing--;
+            while (missing.load() > 0) // so that none works alone at first
+                std::this_thread::yield();
             who.by->run(who.set, &works[i]);
+            if (stop && i == 0)
+                *stop = true;
             works[i].lived = now_ns() - start;
             works[i].waited = run_delay() - waited;
         });
@@ -162,8 +173,8 @@ void book(contender &who, const std::vector<work> &works)
 }
 
 // `task` on `keys`, divided among the threads.
-std::vector<work> run_divided(contender &who, enum work::task task, const uint64_t *keys,
-                              size_t count, uint32_t *ticks = nullptr)
+std::vector<work> run_divided(const contender &who, enum work::task task, const uint64_t *keys,
+                              size_t count, std::vector<histogram> *ticks = nullptr)
 {
     std::vector<work> works(who.threads);
     for (size_t i = 0; i < works.size(); i++) {
@@ -171,7 +182,7 @@ std::vector<work> run_divided(contender &who, enum work::task task, const uint64
         works[i].task = task;
         works[i].keys = keys + from;
         works[i].count = count * (i + 1) / works.size() - from;
-        works[i].ticks = ticks ? ticks + from : nullptr;
+        works[i].ticks = ticks ? &(*ticks)[i] : nullptr;
     }
     run_threads(who, works, [] {});
     return works;
@@ -195,21 +206,14 @@ double longest_seconds(const std::vector<work> &works)
     return static_cast<double>(longest) * 1e-9;
 }
 
-// The universe of keys of one size: those present at the start, then the others.
-struct universe {
-    size_t present;
-    std::vector<uint64_t> keys;
+void check_same(const contender &who, int64_t count, uint64_t sum)
+{
+    if (count != who.count || sum != who.sum)
+        fail(who, "holds " + std::to_string(count) + " keys, or others, instead of " +
+                      std::to_string(who.count));
+}
 
-    universe(uint64_t count, uint64_t seed) : present(count), keys(2 * count)
-    {
-        for (size_t i = 0; i < count; i++) {
-            keys[i] = universe_key(seed, 2 * i);
-            keys[count + i] = universe_key(seed, 2 * i + 1);
-        }
-    }
-};
-
-void check_census(contender &who, const universe &universe)
+void check_census(const contender &who, const universe &universe)
 {
     int64_t count = 0;
     uint64_t sum = 0;
@@ -218,12 +222,10 @@ void check_census(contender &who, const universe &universe)
         count += work.net;
         sum += work.sum;
     }
-    if (count != who.count || sum != who.sum)
-        fail(who, "holds " + std::to_string(count) + " keys, or others, instead of " +
-                      std::to_string(who.count));
+    check_same(who, count, sum);
 }
 
-void check_size(contender &who)
+void check_size(const contender &who)
 {
     uint64_t size = who.by->size(who.set);
     if (size != static_cast<uint64_t>(who.count))
@@ -242,13 +244,37 @@ result result_of(const contender &who)
 
 enum work::task task_of(enum shape shape)
 {
-    return shape == shape::READ ? work::READ : shape == shape::BATCH ? work::BATCH_READ : work::MIX;
+    switch (shape) {
+    case shape::READ:
+        return work::READ;
+    case shape::BATCH:
+        return work::BATCH_READ;
+    case shape::WINDOW:
+        return work::WINDOW;
+    default:
+        return work::MIX;
+    }
+}
+
+// Sets that other scenarios may use afterwards: what they hold are keys of the universe.
+bool shares_sets(enum shape shape)
+{
+    return shape != shape::WINDOW && !grows(shape);
 }
 
 std::string label(const cell &cell)
 {
     return std::string(cell.scenario->name) + ", " + std::to_string(cell.keys) + " keys, " +
            std::to_string(cell.threads) + " threads";
+}
+
+// In nanoseconds instead of ticks, of all threads.
+histogram merged(const std::vector<histogram> &ticks)
+{
+    histogram all;
+    for (const histogram &part : ticks)
+        all.add(part);
+    return all.scaled(1 / ticks_per_ns());
 }
 
 class runner
@@ -266,14 +292,23 @@ class runner
         return static_cast<double>(keys) * 2e-7;
     }
 
-    std::vector<contender> contenders(unsigned threads) const
+    // Those that can do it, and the first of them once more.
+    std::vector<contender> contenders(unsigned threads, key_type type, enum shape shape) const
     {
         std::vector<contender> list;
-        for (const peer *peer : settings.peers)
-            list.push_back({peer, false, peer->single ? 1 : threads});
-        contender twin = list.front();
-        twin.again = true;
-        list.push_back(twin);
+        for (const peer *peer : settings.peers) {
+            bool able = (peer->keys & type) &&
+                        (shape != shape::SNAPSHOT || (peer->takes_snapshots && !peer->single)) &&
+                        (shape != shape::STALLED || (peer->stalls && !peer->single)) &&
+                        (shape != shape::GROW_READ || !peer->single);
+            if (able)
+                list.push_back({peer, false, peer->single ? 1 : threads});
+        }
+        if (!list.empty()) {
+            contender twin = list.front();
+            twin.again = true;
+            list.push_back(twin);
+        }
         return list;
     }
 
@@ -284,6 +319,7 @@ class runner
         for (work &work : works) {
             work.warm = &warm;
             work.stop = &stop;
+            work.operations = 0;
             work.net = 0;
             work.sum = 0;
         }
@@ -301,42 +337,155 @@ class runner
         return rate;
     }
 
-    void run_slices(cell &cell, std::vector<contender> &list)
+    std::vector<work> works_for(const cell &cell, const contender &who,
+                                const std::vector<stream> &streams) const
+    {
+        std::vector<work> works(who.threads);
+        for (unsigned i = 0; i < who.threads; i++) {
+            works[i].task = task_of(cell.scenario->shape);
+            works[i].stream = &streams[i];
+            works[i].batch = cell.scenario->batch;
+        }
+        if (cell.scenario->shape == shape::STALLED) { // besides those that work
+            works.emplace_back();
+            works.back().task = work::STALL;
+        }
+        if (cell.scenario->shape == shape::SNAPSHOT) { // one of them, if there are several
+            if (who.threads < 2)
+                works.emplace_back();
+            works.back().task = work::SNAPSHOTS;
+        }
+        return works;
+    }
+
+    std::vector<stream> streams_for(const cell &cell, const universe &universe) const
     {
         std::vector<stream> streams;
         for (unsigned i = 0; i < cell.threads; i++)
-            streams.push_back(stream_make(*cell.scenario, cell.keys, settings.seed, i));
+            streams.push_back(stream_make(*cell.scenario, universe, i));
+        return streams;
+    }
 
-        std::vector<std::vector<work>> works;
-        for (contender &who : list) {
+    // Rounds of slices; works as they were left.
+    std::vector<std::vector<work>> run_slices(cell &cell, std::vector<contender> &list,
+                                              std::vector<std::vector<work>> works)
+    {
+        for (const contender &who : list)
             cell.results.push_back(result_of(who));
-            works.emplace_back(who.threads);
-            for (unsigned i = 0; i < who.threads; i++) {
-                works.back()[i].task = task_of(cell.scenario->shape);
-                works.back()[i].stream = &streams[i];
-            }
-        }
         for (unsigned round = 0; round < settings.rounds; round++)
             for (size_t i = 0; i < list.size(); i++) {
-                progress.say(label(cell), cell.results[i].name());
-                cell.results[i].rates.push_back(slice(list[i], works[i]));
-                cell.results[i].waits.push_back(waited_part(works[i]));
+                result &result = cell.results[i];
+                progress.say(label(cell), result.name());
+                result.rates.push_back(slice(list[i], works[i]));
+                result.waits.push_back(waited_part(works[i]));
+                if (cell.scenario->shape == shape::SNAPSHOT)
+                    result.snapshots.push_back(static_cast<double>(works[i].back().snapshots) *
+                                               1e9 /
+                                               static_cast<double>(works[i].back().nanoseconds));
                 progress.add(slice_cost());
             }
+        return works;
+    }
+
+    void run_shared(cell &cell, std::vector<contender> &sets, const universe &universe)
+    {
+        std::vector<contender> list = contenders(cell.threads, universe.type, cell.scenario->shape);
+        std::vector<stream> streams = streams_for(cell, universe);
+        std::vector<std::vector<work>> works;
+        for (contender &who : list) {
+            who = *find_set(sets, who);
+            works.push_back(works_for(cell, who, streams));
+        }
+        run_slices(cell, list, works);
+        for (const contender &who : list) {
+            *find_set(sets, who) = who;
+            if (universe.present <= CENSUS_MAX_KEYS)
+                check_census(who, universe);
+        }
+    }
+
+    static std::vector<contender>::iterator find_set(std::vector<contender> &sets,
+                                                     const contender &who)
+    {
+        return std::find_if(sets.begin(), sets.end(), [&](const contender &other) {
+            return other.by == who.by && other.again == who.again;
+        });
+    }
+
+    // Each thread keeps its part of the keys at the same number. The keys are those of its stream, in
+    // each pass through it others.
+    void run_window(cell &cell, const universe &universe)
+    {
+        std::vector<contender> list = contenders(cell.threads, universe.type, cell.scenario->shape);
+        std::vector<stream> streams = streams_for(cell, universe);
+        std::vector<std::vector<work>> works;
+        for (contender &who : list) {
+            create(who);
+            works.push_back(works_for(cell, who, streams));
+            for (work &work : works.back()) {
+                size_t size = universe.present / who.threads, end = work.stream->keys.size();
+                work.key_at = size % end;
+                work.lap = size / end;
+            }
+            book(who, run_windows(who, work::FILL, works.back()));
+        }
+        works = run_slices(cell, list, works);
+        for (size_t i = 0; i < list.size(); i++) {
+            int64_t count = 0;
+            uint64_t sum = 0;
+            for (const work &work : run_windows(list[i], work::CENSUS, works[i])) {
+                count += work.net;
+                sum += work.sum;
+            }
+            check_same(list[i], count, sum);
+            check_size(list[i]);
+            destroy(list[i]);
+        }
+    }
+
+    // `task` on the keys that are in the windows.
+    static std::vector<work> run_windows(const contender &who, enum work::task task,
+                                         const std::vector<work> &windows)
+    {
+        std::vector<work> works(windows.size());
+        std::vector<std::vector<uint64_t>> keys(windows.size());
+        for (size_t i = 0; i < works.size(); i++) {
+            const std::vector<uint64_t> &stream = windows[i].stream->keys;
+            uint64_t lap = windows[i].oldest_lap;
+            for (size_t at = windows[i].oldest_at;
+                 at != windows[i].key_at || lap != windows[i].lap;) {
+                keys[i].push_back(stream[at] ^ lap_key(lap));
+                if (++at == stream.size()) {
+                    at = 0;
+                    lap++;
+                }
+            }
+            works[i].task = task;
+            works[i].keys = keys[i].data();
+            works[i].count = keys[i].size();
+        }
+        run_threads(who, works, [] {});
+        return works;
     }
 
     void run_grow(cell &cell, const universe &universe)
     {
-        std::vector<contender> list = contenders(cell.threads);
+        std::vector<contender> list = contenders(cell.threads, universe.type, cell.scenario->shape);
+        std::vector<stream> streams;
+        if (cell.scenario->shape == shape::GROW_READ)
+            streams = streams_for(cell, universe);
         for (contender &who : list)
             cell.results.push_back(result_of(who));
         for (unsigned round = 0; round < settings.rounds; round++)
             for (size_t i = 0; i < list.size(); i++) {
                 progress.say(label(cell), cell.results[i].name());
-                grow_once(list[i], cell.results[i], universe);
+                if (cell.scenario->shape == shape::GROW)
+                    grow_once(list[i], cell.results[i], universe);
+                else
+                    grow_read_once(list[i], cell.results[i], universe, streams);
                 progress.add(2 * pass_cost(cell.keys));
             }
-        if (cell.keys >= BYTES_MIN_KEYS)
+        if (cell.scenario->shape == shape::GROW && cell.keys >= BYTES_MIN_KEYS)
             for (result &result : cell.results) {
                 progress.say(label(cell), result.name() + ", memory");
                 measure_bytes(result, cell.keys);
@@ -362,25 +511,43 @@ class runner
         result.rates.push_back(static_cast<double>(operations) / elapsed);
         result.waits.push_back(waited);
 
-        std::vector<uint32_t> ticks(universe.present);
+        std::vector<histogram> ticks(who.threads);
         create(who);
-        book(who, run_divided(who, work::FILL_STAMPED, universe.keys.data(), universe.present,
-                              ticks.data()));
+        book(who,
+             run_divided(who, work::FILL_STAMPED, universe.keys.data(), universe.present, &ticks));
         check_census(who, universe);
         destroy(who);
-        result.latencies.push_back(percentiles(ticks));
+        result.latencies.push_back(merged(ticks));
     }
 
-    static latency percentiles(std::vector<uint32_t> &ticks)
+    // The first thread adds, the others read; the rate is that of the reads.
+    void grow_read_once(contender &who, result &result, const universe &universe,
+                        const std::vector<stream> &streams)
     {
-        auto at = [&](double part) {
-            auto rank =
-                ticks.begin() +
-                static_cast<ptrdiff_t>(std::ceil(static_cast<double>(ticks.size()) * part) - 1);
-            std::nth_element(ticks.begin(), rank, ticks.end());
-            return *rank / ticks_per_ns();
-        };
-        return {at(0.5), at(0.99), at(0.999), at(0.9999), at(1)};
+        std::atomic<bool> stop{false};
+        std::vector<work> works(std::max(who.threads, 2u));
+        std::vector<histogram> ticks(works.size());
+        works[0].task = work::FILL;
+        works[0].keys = universe.keys.data();
+        works[0].count = universe.present;
+        works[0].stop = &stop;
+        for (size_t i = 1; i < works.size(); i++) {
+            works[i].task = work::READ_STAMPED;
+            works[i].stream = &streams[i % streams.size()];
+            works[i].ticks = &ticks[i];
+            works[i].stop = &stop;
+        }
+        create(who);
+        run_threads(
+            who, works, [] {}, &stop);
+        book(who, works);
+        check_census(who, universe);
+        destroy(who);
+        histogram all = merged(ticks);
+        result.rates.push_back(static_cast<double>(all.count()) * 1e9 /
+                               static_cast<double>(works[0].nanoseconds));
+        result.waits.push_back(waited_part(works));
+        result.latencies.push_back(all);
     }
 
     void measure_bytes(result &result, uint64_t keys)
@@ -415,31 +582,27 @@ class runner
             throw std::runtime_error(peer + ": measuring its memory failed");
     }
 
-    void run_group(uint64_t keys, unsigned threads)
+    // The scenarios that want this type of keys; those that leave the sets usable share them.
+    void run_group(key_type type, uint64_t keys, unsigned threads)
     {
-        universe universe(keys, settings.seed);
-        std::vector<contender> list;
-        size_t first = cells.size();
-        for (const scenario *scenario : settings.scenarios) {
-            cells.push_back({scenario, keys, threads, {}});
-            if (scenario->shape == shape::GROW)
-                continue;
-            if (list.empty()) {
-                list = contenders(threads);
-                for (contender &who : list) {
-                    progress.say("filling sets with " + std::to_string(keys) + " keys",
-                                 who.by->name);
-                    create(who);
-                    book(who, run_divided(who, work::FILL, universe.keys.data(), universe.present));
-                    progress.add(pass_cost(keys));
-                }
+        std::vector<size_t> chosen;
+        for (const scenario *scenario : settings.scenarios)
+            if (scenario->type == type && !contenders(threads, type, scenario->shape).empty()) {
+                chosen.push_back(cells.size());
+                cells.push_back({scenario, keys, threads, {}});
             }
-            run_slices(cells.back(), list);
-            if (keys <= CENSUS_MAX_KEYS)
-                for (contender &who : list)
-                    check_census(who, universe);
+        if (chosen.empty())
+            return;
+        universe universe(type, keys, settings.seed);
+        std::vector<contender> sets;
+        for (size_t i : chosen) {
+            if (!shares_sets(cells[i].scenario->shape))
+                continue;
+            if (sets.empty())
+                sets = filled(universe, threads);
+            run_shared(cells[i], sets, universe);
         }
-        for (contender &who : list) {
+        for (contender &who : sets) {
             progress.say("verifying " + std::to_string(keys) + " keys", who.by->name);
             check_census(who, universe);
             check_size(who);
@@ -447,24 +610,44 @@ class runner
             destroy(who);
         }
         mi_collect(true);
-        for (size_t i = first; i < cells.size(); i++)
-            if (cells[i].scenario->shape == shape::GROW)
+        for (size_t i : chosen)
+            if (cells[i].scenario->shape == shape::WINDOW)
+                run_window(cells[i], universe);
+            else if (grows(cells[i].scenario->shape))
                 run_grow(cells[i], universe);
+    }
+
+    std::vector<contender> filled(const universe &universe, unsigned threads)
+    {
+        std::vector<contender> list = contenders(threads, universe.type, shape::MIX);
+        for (contender &who : list) {
+            progress.say("filling sets with " + std::to_string(universe.present) + " keys",
+                         who.by->name);
+            create(who);
+            book(who, run_divided(who, work::FILL, universe.keys.data(), universe.present));
+            progress.add(pass_cost(universe.present));
+        }
+        return list;
     }
 
     void plan()
     {
-        double peers = static_cast<double>(settings.peers.size()) + 1;
-        for (uint64_t keys : settings.keys)
-            for (const scenario *scenario : settings.scenarios) {
-                double cell = scenario->shape == shape::GROW
-                                  ? (2 * settings.rounds + 1) * pass_cost(keys)
-                                  : settings.rounds * slice_cost();
-                progress.plan(cell * peers * static_cast<double>(settings.threads.size()));
-            }
-        for (uint64_t keys : settings.keys)
-            progress.plan(2 * pass_cost(keys) * peers *
-                          static_cast<double>(settings.threads.size()));
+        for (unsigned threads : settings.threads)
+            for (uint64_t keys : settings.keys)
+                for (const scenario *scenario : settings.scenarios) {
+                    double cell = grows(scenario->shape)
+                                      ? (2 * settings.rounds + 1) * pass_cost(keys)
+                                      : settings.rounds * slice_cost();
+                    size_t peers = contenders(threads, scenario->type, scenario->shape).size();
+                    progress.plan(cell * static_cast<double>(peers));
+                }
+        for (key_type type : key_types)
+            for (uint64_t keys : settings.keys)
+                if (std::any_of(settings.scenarios.begin(), settings.scenarios.end(),
+                                [&](const scenario *scenario) { return scenario->type == type; }))
+                    progress.plan(2 * pass_cost(keys) *
+                                  static_cast<double>(contenders(1, type, shape::MIX).size() *
+                                                      settings.threads.size()));
     }
 
   public:
@@ -476,7 +659,8 @@ class runner
         plan();
         for (unsigned threads : settings.threads)
             for (uint64_t keys : settings.keys)
-                run_group(keys, threads);
+                for (key_type type : key_types)
+                    run_group(type, keys, threads);
         return std::move(cells);
     }
 };
@@ -501,17 +685,14 @@ std::vector<cell> run_all(const settings &settings)
 
 int print_bytes(const peer &peer, uint64_t keys, uint64_t seed)
 {
-    std::vector<uint64_t> list(keys);
-    for (size_t i = 0; i < list.size(); i++)
-        list[i] = universe_key(seed, 2 * i);
-
+    universe universe(RANDOM, keys, seed);
     double before = memory_status("VmRSS:");
-    contender who = {&peer, false, 1};
+    contender who = {&peer, false, 1, nullptr, 0, 0};
     create(who);
     work work;
     work.task = work::FILL;
-    work.keys = list.data();
-    work.count = list.size();
+    work.keys = universe.keys.data();
+    work.count = universe.present;
     peer.run(who.set, &work);
     double own = static_cast<double>(peer.bytes(who.set));
     mi_collect(true);

@@ -17,18 +17,14 @@ struct settings {
     uint64_t seed = 1;
 };
 
-// Nanoseconds per add while a set grows; one round's.
-struct latency {
-    double p50, p99, p999, p9999, max;
-};
-
 struct result {
     const struct peer *peer = nullptr;
     bool again = false; // the first peer once more: the difference is noise
     unsigned threads = 0;
-    std::vector<double> rates;      // operations per second, all threads together; one per round
-    std::vector<double> waits;      // the part of its time that it waited for a processor, likewise
-    std::vector<latency> latencies; // grow: one per round
+    std::vector<double> rates;     // operations per second, all threads together; one per round
+    std::vector<double> waits;     // the part of its time that it waited for a processor, likewise
+    std::vector<double> snapshots; // per second, where they are taken; one per round
+    std::vector<histogram> latencies; // grow, grow-read: nanoseconds of an operation; one per round
     double bytes_rest = 0; // grow: resident bytes per key, by the operating system's account
     double bytes_peak = 0;
     double bytes_own = 0; // grow: by the peer's own account
@@ -38,6 +34,11 @@ struct result {
         return std::string(peer->name) + (again ? " again" : "");
     }
 };
+
+inline bool grows(enum shape shape)
+{
+    return shape == shape::GROW || shape == shape::GROW_READ;
+}
 
 // One measured comparison: a scenario at a size with a number of threads.
 struct cell {

@@ -10,8 +10,28 @@
 
 enum kind : uint8_t { CONTAINS, ADD, REMOVE };
 
-// How a thread goes through its stream; each shape is one loop in peer.h.
-enum class shape { READ, MIX, BATCH, GROW };
+// How the threads go through their streams; each shape is one loop in peer.h.
+enum class shape {
+    READ,
+    MIX,
+    BATCH,
+    WINDOW,    // add a key that was never there, remove the oldest; each thread its own part
+    SNAPSHOT,  // as MIX, beside a thread that takes snapshots
+    STALLED,   // as MIX, beside a reader that stands still in the middle
+    GROW,      // add only, from empty
+    GROW_READ, // reads, each timed, while one thread grows the set from empty
+};
+
+// What keys are. A set of numbers is given the number itself, a set of texts the address of a text.
+enum key_type : unsigned { RANDOM = 1, DENSE = 2, SHORT_TEXTS = 4, LONG_TEXTS = 8 };
+
+constexpr unsigned NUMBERS = RANDOM | DENSE, TEXTS = SHORT_TEXTS | LONG_TEXTS;
+
+struct text {
+    uint64_t number; // tells it from the others
+    uint32_t length;
+    char bytes[1];
+};
 
 struct scenario {
     const char *name;
@@ -19,17 +39,35 @@ struct scenario {
     enum shape shape;
     unsigned reads; // percent; the rest is split evenly between add and remove
     double skew;    // exponent of the Zipf distribution of the keys; 0: uniform
+    unsigned hot;   // all operations on so many keys; 0: on all
+    unsigned batch; // keys at a time
+    enum key_type type;
 };
 
 extern const std::vector<scenario> scenarios;
 
 // Operations between two visits to the stop flag, and the length of a section or quiescent period.
 constexpr size_t CHUNK = 64;
-constexpr size_t BATCH = 16;
+constexpr size_t BATCH_MAX = 64;
 
-// The universe of a run with N present keys is 2N keys, universe_key(seed, 0 .. 2N-1), all
-// different. Those with an even index are present at the start.
-uint64_t universe_key(uint64_t seed, uint64_t index);
+// All keys that a run with N present keys uses: 2N, all different; the first N are present at the
+// start.
+class universe
+{
+    std::vector<char> texts;
+
+  public:
+    const key_type type;
+    const uint64_t seed;
+    const size_t present;
+    std::vector<uint64_t> keys;
+
+    universe(key_type type, size_t present, uint64_t seed);
+    universe(const universe &) = delete;
+};
+
+// A key never seen before: for WINDOW. `lap` tells the passes through a stream apart.
+uint64_t lap_key(uint64_t lap);
 
 // One thread's operations, made before anything is timed. keys and kinds are walked in chunks and
 // wrap independently: the number of chunks of the one is a power of two, of the other odd, so that
@@ -38,8 +76,10 @@ uint64_t universe_key(uint64_t seed, uint64_t index);
 struct stream {
     std::vector<uint64_t> keys;
     std::vector<uint8_t> kinds;
+    std::vector<char>
+        texts; // in the order of the stream: the set's misses are to be timed, not ours
 };
 
-stream stream_make(const scenario &scenario, uint64_t present, uint64_t seed, unsigned thread);
+stream stream_make(const scenario &scenario, const universe &universe, unsigned thread);
 
 #endif
