@@ -83,6 +83,26 @@ memory()
 }
 check 'bytes per key' memory
 
+page()
+{
+    "$lfset" bench --scenario read,grow,grow-read --keys 1000,1e4,1e5 --threads 1,2 --rounds 1 --seconds 0.005 \
+        --peers lfset-hp,absl-256 --html "$work/page.html" >"$work/table" 2>&1 || { cat "$work/table"; return 1; }
+    has "$(cat "$work/page.html")" 'At a glance' || return 1
+    # bars of read and grow; latency of grow and grow-read; memory; read by threads; read and grow by keys
+    [ "$(grep -c '<svg' "$work/page.html")" -eq $((12 + 12 + 2 + 3 + 4)) ] || { grep -c '<svg' "$work/page.html"; return 1; }
+    ! grep -o '\(href\|src\)="[^#"][^"]*"' "$work/page.html" # nothing from elsewhere
+}
+check '--html: a page of its own with all pictures' page
+
+without_gnuplot()
+{
+    mkdir -p "$work/bin"
+    (PATH=$work/bin "$lfset" bench --scenario read --keys 1000 --rounds 1 --seconds 0.005 --peers lfset-hp \
+        --html "$work/none.html") >"$work/table" 2>&1
+    [ $? -eq 1 ] && has "$(cat "$work/table")" 'gnuplot-nox' && [ ! -e "$work/none.html" ]
+}
+check '--html without gnuplot is told' without_gnuplot
+
 wake()
 {
     "$lfset" bench --wake --rounds 1 --json "$work/wake.json" >"$work/table" 2>&1 ||

@@ -1,13 +1,14 @@
 #!/bin/sh
 # The one list of Debian 12 packages that building and testing lfset needs. Installs what is missing
-# when run as root; otherwise prints the line to run, and fails.
+# when run as root; otherwise prints the line to run, and fails. Packages that a single target needs
+# can be named instead.
 set -eu
 
 packages='
     build-essential pkg-config
     liburcu-dev libck-dev
     libjansson-dev libmimalloc-dev
-    libabsl-dev libtbb-dev libcds-dev libxenium-dev
+    libabsl-dev libtbb-dev libcds-dev libxenium-dev gnuplot-nox
     libxxhash-dev
     libcriterion-dev
     clang clang-format libclang-rt-dev
@@ -15,6 +16,7 @@ packages='
     python3 man-db mandoc
     gawk mawk wamerican-huge time
 '
+[ $# -eq 0 ] || packages=$*
 
 if ! command -v dpkg-query >/dev/null; then
     echo "packages.sh: this is not a Debian system; lfset needs the equivalents of:" $packages >&2

@@ -24,12 +24,21 @@ std::vector<peer> peers;
 struct options {
     struct settings settings;
     std::string json;
+    std::string html;
     std::string bytes_of;
     bool headline = false;
     bool wake = false;
 };
 
-enum { OPTION_HEADLINE = 256, OPTION_WAKE, OPTION_JSON, OPTION_SEED, OPTION_LIST, OPTION_BYTES_OF };
+enum {
+    OPTION_HEADLINE = 256,
+    OPTION_WAKE,
+    OPTION_JSON,
+    OPTION_HTML,
+    OPTION_SEED,
+    OPTION_LIST,
+    OPTION_BYTES_OF
+};
 
 const argp_option descriptions[] = {
     {"headline", OPTION_HEADLINE, nullptr, 0,
@@ -46,6 +55,7 @@ const argp_option descriptions[] = {
     {"rounds", 'r', "N", 0, "Rounds, each with one slice of every peer (default 5)", 0},
     {"seconds", 'S', "S", 0, "Length of a slice (default 0.15)", 0},
     {"json", OPTION_JSON, "FILE", 0, "Write everything that was found to FILE", 0},
+    {"html", OPTION_HTML, "FILE", 0, "Write a page with tables and plots (needs gnuplot)", 0},
     {"seed", OPTION_SEED, "N", 0, "Make other keys and operations (default 1)", 0},
     {"list", OPTION_LIST, nullptr, 0, "List scenarios and peers", 0},
     {"bytes-of", OPTION_BYTES_OF, "PEER", OPTION_HIDDEN, nullptr, 0},
@@ -148,6 +158,9 @@ error_t parse(int key, char *argument, argp_state *state)
     case OPTION_JSON:
         options.json = argument;
         return 0;
+    case OPTION_HTML:
+        options.html = argument;
+        return 0;
     case OPTION_SEED:
         settings.seed = whole(state, "seed", argument, 0, uint64_t(1) << 53);
         return 0;
@@ -156,6 +169,10 @@ error_t parse(int key, char *argument, argp_state *state)
         exit(0);
     case OPTION_BYTES_OF:
         options.bytes_of = argument;
+        return 0;
+    case ARGP_KEY_END:
+        if (options.wake && !options.html.empty())
+            argp_error(state, "--wake has a table and --json, but no --html");
         return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "unexpected argument '%s'", argument);
@@ -244,6 +261,9 @@ int main(int argc, char **argv)
         printf("\nmeasured by: %s\n", command.c_str());
         if (!options.json.empty() &&
             report_json(options.json.c_str(), command, options.settings, cells) != 0)
+            return 1;
+        if (!options.html.empty() &&
+            report_html(options.html.c_str(), command, options.settings, cells) != 0)
             return 1;
     } catch (const std::exception &error) {
         fprintf(stderr, "lfset-bench: %s\n", error.what());

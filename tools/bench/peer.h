@@ -367,7 +367,8 @@ template <class Peer> void read_stamped(Peer &peer, work *work)
     tally<Peer> tally;
     const uint64_t *keys = work->stream->keys.data();
     const size_t end = work->stream->keys.size();
-    for (size_t at = 0; !work->stop->load(std::memory_order_relaxed); at = (at + CHUNK) % end) {
+    size_t at = 0;
+    do { // once at least, however late the thread comes
         peer.chunk_begin();
         for (size_t i = at; i < at + CHUNK; i++) {
             uint64_t start = now_ticks();
@@ -376,7 +377,8 @@ template <class Peer> void read_stamped(Peer &peer, work *work)
             tally.found(result);
         }
         peer.chunk_end();
-    }
+        at = (at + CHUNK) % end;
+    } while (!work->stop->load(std::memory_order_relaxed));
     tally.store(work);
 }
 

@@ -11,6 +11,10 @@ void report_table(const std::vector<cell> &cells);
 int report_json(const char *path, const std::string &command, const settings &settings,
                 const std::vector<cell> &cells);
 
+// Likewise; throws std::runtime_error when the pictures cannot be drawn.
+int report_html(const char *path, const std::string &command, const settings &settings,
+                const std::vector<cell> &cells);
+
 void report_wake_table(const std::vector<wake_result> &results);
 int report_wake_json(const char *path, const std::string &command,
                      const std::vector<wake_result> &results);
