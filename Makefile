@@ -43,6 +43,8 @@ PEER_PACKAGES := absl_flat_hash_set liburcu-qsbr liburcu-cds ck tbb
 has_header = $(shell printf '\#if __has_include(<$(1)>)\nyes\n\#endif\n' | $(CXX) -E -P -x c++ - 2>/dev/null)
 HAVE_PEERS := $(and $(call pkg_exists,$(PEER_PACKAGES)),$(call has_header,cds/init.h),$(call has_header,xenium/policy.hpp))
 PEER_LIBS = $(call pkg_libs,$(PEER_PACKAGES)) -lcds
+GO ?= go
+have_go := $(shell command -v $(GO) 2>/dev/null)
 
 # libmimalloc.so replaces malloc in whoever links it: the programs may, the library must not. Debian
 # has no mimalloc.pc. A sanitizer brings its own malloc.
@@ -125,7 +127,7 @@ tools := $(if $(tools_c),$(B)/lfset) $(if $(stress_c),$(B)/lfset-stress)
 tools += $(if $(SANITIZE),,$(if $(explore_c),$(B)/lfset-explore))
 ifneq ($(if $(SANITIZE),,$(bench_src)),)
 ifneq ($(and $(HAVE_PEERS),$(MIMALLOC_LIBS)),)
-tools += $(B)/lfset-bench
+tools += $(B)/lfset-bench $(if $(have_go),$(B)/lfset-bench-go.so)
 else
 bench_missing := yes
 endif
@@ -239,6 +241,11 @@ $(B)/lfset-explore: $(explore_o) $(B)/libcheck.a
 $(B)/lfset-bench: $(bench_o) $(B)/liblfset.a
 	$(call say,LD)
 	$(call link_cxx,$(PEER_LIBS) $(JANSSON_LIBS) $(URCU_LIBS) -lm $(MIMALLOC_LIBS))
+$(B)/lfset-bench-go.so: tools/bench/peer_go.go tools/bench/peer_go.h
+	$(call say,GO)
+	$(Q)mkdir -p $(@D) && GOCACHE=$(abspath $(B))/go-cache GO111MODULE=off GOFLAGS= CC='$(CC)' \
+		CGO_CFLAGS='-O2 -I$(CURDIR)/tools/bench' $(GO) build -buildmode=c-shared -o $@ $< && \
+		rm -f $(@:.so=.h)
 $(litmus): $(B)/litmus/%: $(B)/obj/stress/litmus/%.o $(B)/liblfset.a
 	$(call say,LD)
 	$(call link_c,$(URCU_LIBS))
@@ -335,7 +342,7 @@ format-check: ## fails when make format would change a file
 
 clean: ## removes objects, libraries and programs of this build
 	$(Q)rm -rf $(addprefix $(B)/,obj obj-tsan obj-hooked obj-explore package litmus test lfset lfset-stress \
-		lfset-explore lfset-bench libcheck.a liblfset*)
+		lfset-explore lfset-bench lfset-bench-go.so go-cache libcheck.a liblfset*)
 distclean: ## removes the build directory with all that is in it
 	$(Q)if [ -f $(B)/flags ]; then rm -rf $(B); fi
 

@@ -8,7 +8,7 @@ packages='
     build-essential pkg-config
     liburcu-dev libck-dev
     libjansson-dev libmimalloc-dev
-    libabsl-dev libtbb-dev libcds-dev libxenium-dev gnuplot-nox
+    libabsl-dev libtbb-dev libcds-dev libxenium-dev gnuplot-nox golang-go
     libxxhash-dev
     libcriterion-dev
     clang clang-format libclang-rt-dev

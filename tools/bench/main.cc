@@ -230,8 +230,8 @@ std::string joined(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    for (const std::vector<peer> *some :
-         {&peers_lfset, &peers_urcu, &peers_absl, &peers_ck, &peers_tbb, &peers_cds, &peers_xenium})
+    for (const std::vector<peer> *some : {&peers_lfset, &peers_urcu, &peers_absl, &peers_ck,
+                                          &peers_tbb, &peers_cds, &peers_xenium, &peers_go})
         peers.insert(peers.end(), some->begin(), some->end());
 
     static const std::string version = std::string("lfset-bench ") + lfset_version();

@@ -47,6 +47,8 @@ inline uint64_t now_ticks()
 #endif
 }
 
+double ticks_per_ns();
+
 // What one thread has to do in one slice, and what became of it.
 struct work {
     enum task {
@@ -68,8 +70,8 @@ struct work {
     size_t key_at = 0;  // where in the stream the last slice ended
     size_t kind_at = 0; // likewise
     unsigned batch = 1;
-    const std::atomic<bool> *warm = nullptr;
-    const std::atomic<bool> *stop = nullptr;
+    const std::atomic<uint32_t> *warm = nullptr;
+    const std::atomic<uint32_t> *stop = nullptr;
 
     // WINDOW: the key to remove next, and in which passes through the stream both are.
     size_t oldest_at = 0;
@@ -164,7 +166,7 @@ template <class Peer> struct text_peer_base : peer_base<Peer> {
 
 // The peers of one source file each.
 extern const std::vector<peer> peers_lfset, peers_urcu, peers_absl, peers_ck, peers_tbb, peers_cds,
-    peers_xenium;
+    peers_xenium, peers_go;
 
 namespace loops
 {
@@ -176,7 +178,7 @@ template <class Step> void repeat(work *work, Step step)
     const size_t key_end = work->stream->keys.size(), kind_end = work->stream->kinds.size();
     size_t key_at = work->key_at / CHUNK * CHUNK, kind_at = work->kind_at;
 
-    for (const std::atomic<bool> *until : {work->warm, work->stop}) {
+    for (const std::atomic<uint32_t> *until : {work->warm, work->stop}) {
         uint64_t operations = 0, start = now_ns();
         do { // once at least, however late the thread comes
             step(keys + key_at, kinds + kind_at);
@@ -304,7 +306,7 @@ template <class Peer> void window(Peer &peer, work *work)
 
 template <class Peer> void snapshots(Peer &peer, work *work)
 {
-    for (const std::atomic<bool> *until : {work->warm, work->stop}) {
+    for (const std::atomic<uint32_t> *until : {work->warm, work->stop}) {
         uint64_t start = now_ns();
         work->snapshots = 0;
         do {

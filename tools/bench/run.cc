@@ -96,16 +96,6 @@ uint64_t run_delay()
     return waited;
 }
 
-double ticks_per_ns()
-{
-    static const double found = [] {
-        uint64_t ns = now_ns(), ticks = now_ticks();
-        std::this_thread::sleep_for(std::chrono::milliseconds(20));
-        return static_cast<double>(now_ticks() - ticks) / static_cast<double>(now_ns() - ns);
-    }();
-    return found;
-}
-
 struct contender {
     const peer *by;
     bool again;
@@ -139,7 +129,7 @@ void destroy(contender &who)
 // The first one's end sets `stop`, where that is given.
 template <class During>
 void run_threads(const contender &who, std::vector<work> &works, During during,
-                 std::atomic<bool> *stop = nullptr)
+                 std::atomic<uint32_t> *stop = nullptr)
 {
     std::vector<std::thread> threads;
     std::atomic<size_t> missing{works.size()};
@@ -152,7 +142,7 @@ void run_threads(const contender &who, std::vector<work> &works, During during,
                 std::this_thread::yield();
             who.by->run(who.set, &works[i]);
             if (stop && i == 0)
-                *stop = true;
+                *stop = 1;
             works[i].lived = now_ns() - start;
             works[i].waited = run_delay() - waited;
         });
@@ -315,7 +305,7 @@ class runner
     // One slice: all threads of one contender go on where they stopped in their streams.
     double slice(contender &who, std::vector<work> &works)
     {
-        std::atomic<bool> warm{false}, stop{false};
+        std::atomic<uint32_t> warm{0}, stop{0};
         for (work &work : works) {
             work.warm = &warm;
             work.stop = &stop;
@@ -325,9 +315,9 @@ class runner
         }
         run_threads(who, works, [&] {
             std::this_thread::sleep_for(std::chrono::duration<double>(settings.seconds / 5));
-            warm = true;
+            warm = 1;
             std::this_thread::sleep_for(std::chrono::duration<double>(settings.seconds));
-            stop = true;
+            stop = 1;
         });
         book(who, works);
         double rate = 0;
@@ -524,7 +514,7 @@ class runner
     void grow_read_once(contender &who, result &result, const universe &universe,
                         const std::vector<stream> &streams)
     {
-        std::atomic<bool> stop{false};
+        std::atomic<uint32_t> stop{0};
         std::vector<work> works(std::max(who.threads, 2u));
         std::vector<histogram> ticks(works.size());
         works[0].task = work::FILL;
@@ -677,6 +667,16 @@ double memory_status(const char *field)
 }
 
 } // namespace
+
+double ticks_per_ns()
+{
+    static const double found = [] {
+        uint64_t ns = now_ns(), ticks = now_ticks();
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        return static_cast<double>(now_ticks() - ticks) / static_cast<double>(now_ns() - ns);
+    }();
+    return found;
+}
 
 std::vector<cell> run_all(const settings &settings)
 {
