@@ -118,6 +118,10 @@ static void at_thread_exit(void *exiting)
         lfset__rcu_unlock_at_exit();
     }
     self->sections = 0;
+    // The thread may have ended within an operation or a scan (in a callback, by pthread_exit): whoever
+    // gets the record next must find neither under way.
+    self->kept_promised = 0;
+    self->scanning = false;
     lfset__hp_clear(self);
     drop_kept(self);
     lfset__hp_clear(self);
