@@ -17,6 +17,12 @@
 
 #include "platform/hook.h"
 
+/* Words of a set hold pointers beside their state, and a size_t must hold the count of its keys.
+ * Elsewhere all compiles, without a warning, and nobody has ever looked whether it is right. */
+#if UINTPTR_MAX != UINT64_MAX
+#error "lfset is for 64-bit systems"
+#endif
+
 #define lfset__load(p, order)                                                                      \
     (lfset__hook_call(LFSET__HOOK_LOAD, p), atomic_load_explicit(p, order))
 #define lfset__store(p, v, order)                                                                  \

@@ -12,6 +12,11 @@
  * and in order with the other loads, as an ordinary seq_cst load is compiled to. C has no name for
  * such an access, hence the assembly; elsewhere, under ThreadSanitizer, and for the schedule explorer,
  * which shall stand between the lanes (LFSET_SCALAR), it is four loads.
+ *
+ * On Arm it has to be: each is an LDAR there. A vector load reads aligned lanes of 8 bytes whole as
+ * well, but is ordered with nothing: it may be carried out before others see the change that its
+ * thread has just made (add(a), contains(b) against add(b), contains(a): both absent), and few
+ * processors have a vector load that is better. Fences around it would cost more than it saves.
  */
 #ifndef LFSET__VECTOR_H
 #define LFSET__VECTOR_H
