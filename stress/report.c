@@ -66,6 +66,11 @@ static uint64_t total_operations(const struct report *report, uint64_t *rounds, 
     return sum;
 }
 
+static int is_foreign(const struct report *report)
+{
+    return report->runs[0].options.target->promises != NULL;
+}
+
 /* ---------------------------------------------------------------- terminal */
 
 static void table_row(const struct report_run *run, FILE *out)
@@ -92,7 +97,7 @@ static void table_notes(const struct report *report, FILE *out)
         char name[64];
 
         report_set_name(&report->runs[i].options, name, sizeof(name));
-        if (report->runs[i].options.stall)
+        if (run_can_stall(&report->runs[i].options))
             fprintf(out,
                     "%s, %s: the others went on in each of %llu stalls; at most %zu objects (%zu "
                     "bytes) waited\n",
@@ -108,6 +113,26 @@ static void table_notes(const struct report *report, FILE *out)
     }
 }
 
+static void promises_verdict(const struct report *report, uint64_t operations, uint64_t rounds,
+                             uint64_t undecided, FILE *out)
+{
+    const enum checker_verdict verdict = report_verdict(report);
+
+    report_promises(report, "", "\n", out);
+    if (verdict == CHECKER_LINEARIZABLE)
+        fprintf(out,
+                "promises: kept, and all else linearizable (%llu operations in %llu rounds, every "
+                "round explained)\n",
+                (unsigned long long)operations, (unsigned long long)rounds);
+    else if (verdict == CHECKER_VIOLATION)
+        fputs("promises: BROKEN\n", out);
+    else
+        fprintf(out, "promises: undecided (%llu of %llu rounds; --budget allows more)\n",
+                (unsigned long long)undecided, (unsigned long long)rounds);
+    if (verdict != CHECKER_VIOLATION) /* that one is shown, and matters more */
+        report_promise_witnesses(report, out);
+}
+
 void report_table(const struct report *report, FILE *out)
 {
     uint64_t rounds, undecided;
@@ -115,11 +140,15 @@ void report_table(const struct report *report, FILE *out)
 
     fprintf(out, "\n%-15s %-11s %11s %7s %7s %7s %7s %7s %9s %7s  %s\n", "set", "workload",
             "operations", "Mops/s", "overlap", "grows", "purges", "shrinks", "snapshots", "clears",
-            "linearizable");
+            is_foreign(report) ? "promises kept" : "linearizable");
     for (size_t i = 0; i < report->count; i++)
         table_row(&report->runs[i], out);
     fputc('\n', out);
     table_notes(report, out);
+    if (is_foreign(report)) {
+        promises_verdict(report, operations, rounds, undecided, out);
+        return;
+    }
     switch (report_verdict(report)) {
     case CHECKER_LINEARIZABLE:
         fprintf(out, "linearizable: yes (%llu operations in %llu rounds, every round explained)\n",
@@ -207,6 +236,8 @@ int report_json(const struct report *report, const char *path)
     json_object_set_new(root, "processors", json_integer(report->processors));
     json_object_set_new(root, "clock", json_string(report->clock));
     json_object_set_new(root, "noise", json_boolean(report->noise));
+    if (is_foreign(report))
+        json_object_set_new(root, "promises", report_promises_json(report));
     if (report->violation) {
         const struct violation *v = report->violation;
 
@@ -344,8 +375,8 @@ static void html_verdict(FILE *out, const struct report *report)
     const uint64_t operations = total_operations(report, &rounds, &undecided);
     const enum checker_verdict verdict = report_verdict(report);
 
-    fprintf(out, "<p class=\"verdict %s\">Linearizable: %s</p>\n<p>", css_class(verdict),
-            report_answer(verdict));
+    fprintf(out, "<p class=\"verdict %s\">%s: %s</p>\n<p>", css_class(verdict),
+            is_foreign(report) ? "Promises kept" : "Linearizable", report_answer(verdict));
     fprintf(out, "%llu operations by %u threads on %ld processors, in %llu rounds. ",
             (unsigned long long)operations, report->threads, report->processors,
             (unsigned long long)rounds);
@@ -361,6 +392,8 @@ static void html_verdict(FILE *out, const struct report *report)
         fputs("In one round the answers cannot be explained by any order of the operations."
               "</p>\n",
               out);
+    if (is_foreign(report))
+        report_promises(report, "<p>", "</p>\n", out);
     for (size_t i = 0; i < report->count; i++) {
         if (report->runs[i].result.reason[0] == '\0')
             continue;
@@ -400,9 +433,10 @@ int report_html(const struct report *report, const char *path)
     html_verdict(out, report);
     fputs("<div class=\"wide\"><table><thead><tr><th>set</th><th>workload</th><th>operations</th>"
           "<th>rounds</th><th>Mops/s</th><th>overlap</th><th>grows</th><th>purges</th>"
-          "<th>shrinks</th><th>snapshots</th><th>clears</th><th>linearizable</th></tr></thead>"
-          "<tbody>\n",
+          "<th>shrinks</th><th>snapshots</th><th>clears</th>",
           out);
+    fprintf(out, "<th>%s</th></tr></thead><tbody>\n",
+            is_foreign(report) ? "promises kept" : "linearizable");
     for (size_t i = 0; i < report->count; i++)
         html_row(out, &report->runs[i]);
     fputs("</tbody></table></div>\n<h2>How the runs went</h2>\n<div class=\"charts\">\n", out);

@@ -43,6 +43,12 @@ double report_mops(const struct run_result *result);
 
 void report_table(const struct report *report, FILE *out);
 
+/** Of a foreign set: a line for each kind of operation that may be weak, between two texts. */
+void report_promises(const struct report *report, const char *before, const char *after, FILE *out);
+/** Why the weak ones are no more than that. */
+void report_promise_witnesses(const struct report *report, FILE *out);
+struct json_t *report_promises_json(const struct report *report);
+
 /** @return 0 or a negative errno. */
 int report_json(const struct report *report, const char *path);
 int report_html(const struct report *report, const char *path);

@@ -44,6 +44,7 @@ struct crew {
     const struct run_options *options;
     struct run_result *result;
     struct checker *checker;
+    struct promise_judge *judge; /* of a foreign set */
     uint64_t random;
     uint64_t *keys; /* in the set, at rest */
     size_t key_count;
@@ -93,6 +94,29 @@ static void judge_noticed(struct crew *crew)
 
 /* ---------------------------------------------------------------- threads */
 
+static void attach_fault(struct worker *w, const char *what, int rc)
+{
+    if (rc != 0 && w->fault[0] == '\0')
+        snprintf(w->fault, sizeof(w->fault), "%s answered %d", what, rc);
+}
+
+/* A foreign set wants to know of each thread; between rounds it may be made anew. */
+static void seat_attach(struct seat *seat)
+{
+    struct worker *w = &seat->worker;
+
+    if (w->target->set_attach)
+        attach_fault(w, "attach", w->target->set_attach(w->set));
+}
+
+static void seat_detach(struct seat *seat)
+{
+    struct worker *w = &seat->worker;
+
+    if (w->target->set_detach)
+        attach_fault(w, "detach", w->target->set_detach(w->set));
+}
+
 static void *thread_main(void *arg)
 {
     struct seat *seat = arg;
@@ -112,6 +136,7 @@ static void *thread_main(void *arg)
 
         if (seat->attach && seat->worker.target->attach)
             seat->worker.target->attach();
+        seat_attach(seat);
         /* Woken one after another, they would run one after another. */
         atomic_fetch_add(&crew->lined_up, 1);
         while (atomic_load(&crew->lined_up) < crew->threads)
@@ -119,6 +144,7 @@ static void *thread_main(void *arg)
         noise_enter(&seat->worker.noise);
         worker_run(&seat->worker);
         noise_enter(NULL);
+        seat_detach(seat);
         if (seat->attach && seat->worker.target->detach)
             seat->worker.target->detach();
 
@@ -249,6 +275,8 @@ static void set_end(struct crew *crew)
     if (!crew->set)
         return;
     counters_add(crew);
+    if (crew->options->target->set_detach)
+        attach_fault(&crew->reader, "detach", crew->options->target->set_detach(crew->set));
     const int rc = crew->options->target->destroy(crew->set);
     if (rc != 0)
         violation(crew, "destroy answered %d", rc);
@@ -268,6 +296,8 @@ static int set_renew(struct crew *crew)
     const int rc = crew->options->target->create(&o, &crew->set);
     if (rc != 0)
         return rc;
+    if (crew->options->target->set_attach)
+        attach_fault(&crew->reader, "attach", crew->options->target->set_attach(crew->set));
     crew->result->sets++;
     crew->key_count = 0;
     crew->reader.set = crew->set;
@@ -322,10 +352,62 @@ static void ask_touched(struct crew *crew)
             worker_single(&crew->reader, crew->threads, HISTORY_CONTAINS, crew->asked[i]);
 }
 
+/* Room for so many records more, at rest. */
+static int reader_make_room(struct crew *crew, size_t records)
+{
+    struct record_log *log = &crew->reader.log;
+
+    if (record_has_room(log, records))
+        return 0;
+    record_log_free(log);
+    return record_log_init(log, &crew->clock, 2 * records, 1024);
+}
+
+/*
+ * A set without `each` is asked for every key that can be in it: those it had at the start and those
+ * of the round's history. Those that it says it has are the state.
+ */
+static int ask_state(struct crew *crew)
+{
+    const struct history *h = &crew->result->history;
+    const struct record_log *log = &crew->reader.log;
+    size_t kept = 0;
+    int rc = 0;
+
+    crew->key_count = 0;
+    for (size_t i = 0; i < h->initial_count && rc == 0; i++)
+        rc = visit_collect(h->initial[i], crew);
+    for (size_t i = 0; i < h->count && rc == 0; i++)
+        if (history_record_has_key(&h->records[i]))
+            rc = visit_collect(h->records[i].value, crew);
+    if (rc != 0)
+        return -ENOMEM;
+    if (crew->key_count > 1)
+        qsort(crew->keys, crew->key_count, sizeof(*crew->keys), compare_keys);
+    for (size_t i = 0; i < crew->key_count; i++)
+        if (i == 0 || crew->keys[i] != crew->keys[kept - 1])
+            crew->keys[kept++] = crew->keys[i];
+    rc = reader_make_room(crew, kept + 2);
+    crew->key_count = 0;
+    for (size_t i = 0; i < kept && rc == 0; i++) {
+        const uint64_t key = crew->keys[i];
+
+        const size_t at = log->count;
+
+        worker_single(&crew->reader, crew->threads, HISTORY_CONTAINS, key);
+        if (log->count > at && log->records[at].result)
+            crew->keys[crew->key_count++] = key;
+    }
+    return rc;
+}
+
 /* What `each` finds at rest is the state; the history has it as a snapshot, and must agree. */
 static int read_state(struct crew *crew)
 {
     struct worker *reader = &crew->reader;
+
+    if (!reader->target->each)
+        return ask_state(crew);
     struct history_record *r = record_begin(&reader->log, crew->threads, HISTORY_SNAPSHOT, 0);
 
     crew->key_count = 0;
@@ -382,11 +464,12 @@ static int rest(struct crew *crew)
     if (rc != 0)
         return rc;
     record_log_reset(&crew->reader.log);
-    ask_touched(crew);
-    read_size(crew);
+    if (target->each)
+        ask_touched(crew);
     rc = read_state(crew);
     if (rc != 0)
         return rc;
+    read_size(crew);
     rc = record_log_merge(&crew->reader.log, &crew->result->history);
     if (rc == -EINVAL) {
         violation(crew, "each visited a key twice, with no other thread in the set");
@@ -402,6 +485,20 @@ static int rest(struct crew *crew)
 
 /* ---------------------------------------------------------------- a round */
 
+/* Beside a weak clear no other operation can be judged for more than its promise. */
+static int clear_is_left_out(const struct crew *crew)
+{
+    const struct target_promises *p = crew->options->target->promises;
+
+    return p && p->weak[TARGET_CLEAR] && crew->result->rounds % 2 == 0;
+}
+
+int run_can_stall(const struct run_options *options)
+{
+    return options->stall && options->threads > 1 &&
+           (!options->target->promises || options->target->promises->lock_free);
+}
+
 static void seat_prepare(struct crew *crew, unsigned number, uint32_t period,
                          enum workload_phase phase)
 {
@@ -410,6 +507,7 @@ static void seat_prepare(struct crew *crew, unsigned number, uint32_t period,
     const uint64_t seed = noise_seed(crew->options->seed, crew->result->rounds, number);
     const unsigned section = below(crew, 4) == 0 ? 4 + (unsigned)below(crew, 60) : 0;
 
+    seat->worker.without_clear = clear_is_left_out(crew);
     worker_round(&seat->worker, seed, phase, section,
                  number == crew->result->rounds % crew->threads);
     noise->random = noise_seed(seed, 1, number);
@@ -433,7 +531,7 @@ static int round_run(struct crew *crew)
 
     for (unsigned i = 0; i < crew->threads; i++)
         seat_prepare(crew, i, period, phase);
-    if (crew->options->stall && crew->threads > 1 && below(crew, 2) == 0) {
+    if (run_can_stall(crew->options) && below(crew, 2) == 0) {
         stalled = &crew->seats[below(crew, crew->threads)];
         stalled->worker.noise.stop_in =
             1 + (uint32_t)below(crew, crew->options->workload.round_ops);
@@ -499,29 +597,49 @@ static int round_check(struct crew *crew)
 {
     const struct checker_options options = {.budget = crew->options->budget};
     struct run_result *result = crew->result;
+    char why[256] = "no order of the operations explains what they answered";
     const double begun = run_now();
-    const int rc = checker_run(crew->checker, &result->history, &options, &result->checked);
+    int rc;
 
+    if (crew->judge)
+        rc = promise_judge_round(crew->judge, &result->history, options.budget, result->promises,
+                                 &result->checked, why, sizeof(why));
+    else
+        rc = checker_run(crew->checker, &result->history, &options, &result->checked);
     result->checking += run_now() - begun;
     if (rc != 0)
         return rc;
     result->overlapping += result->checked.overlapping;
     if (result->checked.verdict == CHECKER_VIOLATION) {
         result->has_history = 1;
-        violation(crew, "no order of the operations explains what they answered");
+        violation(crew, "%s", why);
     } else if (result->checked.verdict == CHECKER_UNDECIDED) {
         result->undecided++;
     }
     return 0;
 }
 
+/* A round carries on from the one before it, unless the set is a new one. */
+static int round_write(struct crew *crew, int renewed)
+{
+    const struct run_options *o = crew->options;
+    struct history *h = &crew->result->history;
+
+    if (!o->all_rounds)
+        return 0;
+    h->continued = crew->result->rounds != 0 && !renewed;
+    const int rc = o->all_rounds_binary ? history_write_binary(h, o->all_rounds)
+                                        : history_write_text(h, o->all_rounds);
+    h->continued = false; /* what is kept of it stands alone */
+    return rc;
+}
+
 static int one_round(struct crew *crew)
 {
     struct run_result *result = crew->result;
-    int rc = 0;
+    const int renewed = result->rounds != 0 && below(crew, RENEWAL) == 0;
+    int rc = renewed ? set_renew(crew) : 0;
 
-    if (result->rounds != 0 && below(crew, RENEWAL) == 0)
-        rc = set_renew(crew);
     if (rc == 0)
         rc = seats_fill(crew);
     if (rc != 0)
@@ -540,6 +658,8 @@ static int one_round(struct crew *crew)
             violation(crew, "%s", seat->worker.fault);
     }
     rc = rest(crew);
+    if (rc == 0)
+        rc = round_write(crew, renewed);
     if (rc != 0)
         return rc;
     result->rounds++;
@@ -605,7 +725,10 @@ static int crew_init(struct crew *crew, const struct run_options *options,
     crew->checker = checker_create();
     crew->asked = malloc(ASKED_AT_REST * sizeof(*crew->asked));
     crew->seats = aligned_alloc(128, crew->threads * sizeof(*crew->seats));
-    if (!crew->checker || !crew->asked || !crew->seats)
+    if (options->target->promises && crew->checker)
+        crew->judge = promise_judge_create(options->target->promises, crew->checker);
+    if (!crew->checker || !crew->asked || !crew->seats ||
+        (options->target->promises && !crew->judge))
         return -ENOMEM;
     memset(crew->seats, 0, crew->threads * sizeof(*crew->seats));
     rc = worker_init(crew, &crew->reader, crew->threads, ASKED_AT_REST + 2);
@@ -634,6 +757,7 @@ static void crew_free(struct crew *crew)
     free(crew->seats);
     free(crew->asked);
     free(crew->keys);
+    promise_judge_destroy(crew->judge);
     checker_destroy(crew->checker);
     pthread_cond_destroy(&crew->start);
     pthread_cond_destroy(&crew->done);

@@ -11,8 +11,10 @@
 #define STRESS_RUN_H
 
 #include "check/checker.h"
+#include "promise.h"
 #include "workload.h"
 
+#include <stdio.h>
 #include <time.h>
 
 /** How fast the rounds of a run went, at most so many points, evenly spaced. */
@@ -34,6 +36,8 @@ struct run_options {
     uint64_t ops;        /**< stop after so many operations; 0: no limit */
     uint64_t budget;     /**< of the checker; 0: its default */
     double hang_seconds; /**< no round may take longer */
+    FILE *all_rounds;    /**< every round is written here, as histories that carry on; or NULL */
+    int all_rounds_binary;
     /** Called about once a second, and at the end. */
     void (*progress)(void *ctx, const struct run_options *options, const struct run_result *result);
     void *ctx;
@@ -61,7 +65,8 @@ struct run_result {
     uint64_t threads_started;
     uint64_t stalls; /**< rounds in which a thread was stopped and the others finished */
     struct lfset_garbage stall_garbage; /**< the most that was held back when they had */
-    uint64_t max_keys;                  /**< the most keys in the set at the end of a round */
+    struct promise_result promises[TARGET_WEAK_OPS]; /**< of a foreign set */
+    uint64_t max_keys; /**< the most keys in the set at the end of a round */
     size_t points;
     double mops[RUN_POINTS]; /**< Mops/s, averaged over `rounds_per_point` rounds */
     double keys[RUN_POINTS]; /**< keys in the set */
@@ -74,7 +79,11 @@ struct run_result {
  */
 int run(const struct run_options *options, struct run_result *result);
 
+/** Frees the history. The rest, witnesses of broken readings included, is promise_results_free's. */
 void run_result_free(struct run_result *result);
+
+/** May a thread of this run be stopped? Some foreign sets do not promise that others go on then. */
+int run_can_stall(const struct run_options *options);
 
 /** Seconds of a clock that never goes back. */
 double run_now(void);

@@ -24,6 +24,7 @@ enum domains { DOMAINS_RCU, DOMAINS_HP, DOMAINS_BOTH };
 
 struct settings {
     const struct target *target; /* NULL: all that have domains */
+    int sets_named;              /* by --set and --target */
     enum domains domains;
     unsigned threads;
     const char *keys; /* a number, "new", or NULL: all workloads */
@@ -35,6 +36,8 @@ struct settings {
     uint64_t seed;
     int seed_given;
     const char *history;
+    const char *all_rounds;
+    FILE *all_rounds_file;
     const char *json;
     const char *report;
     const char *clock_text; /* NULL: tsc, or counter where tsc is refused */
@@ -51,6 +54,7 @@ struct settings {
 
 enum option_key {
     OPTION_SET = 256,
+    OPTION_TARGET,
     OPTION_DOMAIN,
     OPTION_THREADS,
     OPTION_KEYS,
@@ -59,6 +63,7 @@ enum option_key {
     OPTION_OPS,
     OPTION_SEED,
     OPTION_HISTORY,
+    OPTION_ALL_ROUNDS,
     OPTION_JSON,
     OPTION_REPORT,
     OPTION_CLOCK,
@@ -75,6 +80,14 @@ static const struct argp_option option_list[] = {
     {NULL, 0, NULL, 0, "What is tested:", 1},
     {"set", OPTION_SET, "SET", 0,
      "One of the sets below only (default: all that have domains, in turn)", 1},
+    {"target", OPTION_TARGET, "FILE.so", 0,
+     "Any other set: a shared object that exports what lfset/target.h describes. It shares this "
+     "program's allocator"
+#ifdef LFSET_MIMALLOC
+     ", mimalloc"
+#endif
+     ,
+     1},
     {"domain", OPTION_DOMAIN, "DOMAIN", 0, "rcu, hp or both (default)", 1},
     {"threads", OPTION_THREADS, "N", 0, "How many threads (default 4)", 1},
     {"keys", OPTION_KEYS, "N|new", 0,
@@ -109,6 +122,10 @@ static const struct argp_option option_list[] = {
     {"history", OPTION_HISTORY, "FILE", 0,
      "The last round's history, or the offending one (binary when FILE ends in .bin). A violation "
      "is saved in any case, if not here then in lfset-violation.history",
+     4},
+    {"all-rounds", OPTION_ALL_ROUNDS, "FILE", 0,
+     "The histories of all rounds as they come, each carrying on from the one before (binary when "
+     "FILE ends in .bin)",
      4},
     {"json", OPTION_JSON, "FILE", 0, "The results, for programs", 4},
     {"report", OPTION_REPORT, "FILE", 0, "The results, as an HTML page", 4},
@@ -171,6 +188,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         s->target = target_find(arg);
         if (!s->target)
             argp_error(state, "there is no set \"%s\"; see --help", arg);
+        s->sets_named++;
+        break;
+    case OPTION_TARGET:
+        s->target = target_plugin_load(arg, why, sizeof(why));
+        if (!s->target)
+            argp_failure(state, EXIT_USAGE, 0, "--target: %s", why);
+        s->sets_named++;
         break;
     case OPTION_DOMAIN:
         s->domains = (enum domains)word(state, "domain", arg, domains, 3);
@@ -199,6 +223,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         break;
     case OPTION_HISTORY:
         s->history = arg;
+        break;
+    case OPTION_ALL_ROUNDS:
+        s->all_rounds = arg;
         break;
     case OPTION_JSON:
         s->json = arg;
@@ -235,6 +262,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_END:
         if (s->ops != 0 && s->seconds > 0)
             argp_error(state, "--ops and --seconds exclude each other");
+        if (s->sets_named > 1)
+            argp_error(state, "one --set or --target at a time");
         if (s->stall && s->threads < 2)
             argp_error(state, "--stall wants at least 2 threads");
         break;
@@ -259,7 +288,12 @@ static char *help_filter(int key, const char *text, void *input)
     fputs("Sets:\n", f);
     for (const struct target *const *t = target_all; *t; t++)
         fprintf(f, "  %-16s %s\n", (*t)->name, (*t)->about);
-    fputs("\nExit status: 0 linearizable, 1 violation or failure, 2 bad usage, 3 undecided.\n", f);
+    fputs("\nSets of others, for --target: `make adapters` builds build/adapters/*.so from "
+          "stress/adapters;\nthe README shows how to write one in ten minutes.\n",
+          f);
+    fputs("\nExit status: 0 linearizable (a set of others: promises kept), 1 violation or failure, "
+          "2 bad usage, 3 undecided.\n",
+          f);
     fclose(f);
     return out;
 }
@@ -277,6 +311,17 @@ static void writable_or_exit(const char *path)
     }
     if (f)
         fclose(f);
+}
+
+static FILE *create_or_exit(const char *path)
+{
+    FILE *f = path ? fopen(path, "we") : NULL;
+
+    if (path && !f) {
+        fprintf(stderr, "lfset-stress: %s cannot be written: %s\n", path, strerror(errno));
+        exit(EXIT_USAGE);
+    }
+    return f;
 }
 
 static void choose_clock(struct settings *s)
@@ -357,6 +402,9 @@ static size_t add_run(struct report *report, const struct settings *s, const str
                               .noise = s->noise,
                               .churn = s->churn,
                               .stall = s->stall,
+                              .all_rounds = s->all_rounds_file,
+                              .all_rounds_binary =
+                                  s->all_rounds && violation_history_is_binary(s->all_rounds),
                               .budget = s->budget,
                               .hang_seconds = s->hang};
     if (s->mix_text)
@@ -393,6 +441,8 @@ static void plan(struct report *report, const struct settings *s)
                 chosen[0] = *w;
         workloads = chosen;
     }
+    if (s->target && s->target->promises)
+        plan_target(report, s, s->target, workloads);
     for (const struct target *const *t = target_all; *t; t++)
         if (s->target ? *t == s->target : (*t)->has_domains)
             plan_target(report, s, *t, workloads);
@@ -529,6 +579,9 @@ static enum exit_code finish(struct report *report, const struct settings *s)
         rc =
             say_written(violation_history_write(&last->history, s->history), "history", s->history);
     }
+    if (s->all_rounds_file &&
+        say_written(fclose(s->all_rounds_file) == 0 ? 0 : -errno, "rounds", s->all_rounds) != 0)
+        rc = -EIO;
     report_table(report, stdout);
     if (last->verdict == CHECKER_VIOLATION)
         violation_print(&violation, last, stdout);
@@ -557,6 +610,7 @@ int main(int argc, char **argv)
     argp_err_exit_status = EXIT_USAGE;
     argp_parse(&argp, argc, argv, ARGP_NO_ARGS, NULL, &s);
     writable_or_exit(s.history);
+    s.all_rounds_file = create_or_exit(s.all_rounds);
     writable_or_exit(s.json);
     writable_or_exit(s.report);
     if (!s.seed_given && getrandom(&s.seed, sizeof(s.seed), 0) != sizeof(s.seed))
@@ -588,6 +642,8 @@ int main(int argc, char **argv)
     if (report.runs[report.count - 1].result.threads_are_lost)
         _exit((int)code); /* they still use everything below */
     run_result_free(&report.runs[report.count - 1].result);
+    for (size_t i = 0; i < report.count; i++)
+        promise_results_free(report.runs[i].result.promises);
     free(report.runs);
     free(command);
     return (int)code;

@@ -34,10 +34,24 @@ struct target_counters {
     uint64_t bytes;
 };
 
+/** Operations that a foreign set may promise less of than that they are linearizable. */
+enum target_weak { TARGET_SIZE, TARGET_IS_EMPTY, TARGET_EACH, TARGET_CLEAR, TARGET_WEAK_OPS };
+
+/** What a foreign set promises; lfset/target.h says what the words mean. */
+struct target_promises {
+    int has[TARGET_WEAK_OPS]; /**< the operation may be called while others are in the set */
+    int weak[TARGET_WEAK_OPS];
+    int counter;   /**< a weak size, or is_empty, is a counter's */
+    int repeats;   /**< each may visit a key twice */
+    int lock_free; /**< a stopped thread does not stop the others */
+};
+
 struct target {
     const char *name;
     const char *about; /**< half a line for --help */
     int has_domains;   /**< 1: run once for each reclamation domain */
+    /** NULL: all is linearizable and lock-free, as lfset promises. */
+    const struct target_promises *promises;
 
     int (*create)(const struct target_options *options, void **set);
     int (*destroy)(void *set);
@@ -66,7 +80,7 @@ struct target {
     int (*taken_contains)(void *taken, uint64_t key);
     void (*taken_destroy)(void *taken);
 
-    /** Every key, in any order, until `visit` answers non-zero. */
+    /** Optional for foreign sets: every key, in any order, until `visit` answers non-zero. */
     int (*each)(const void *set, int (*visit)(uint64_t key, void *ctx), void *ctx);
     /** 1: `each` may run while others change the set. */
     int each_is_concurrent;
@@ -92,6 +106,10 @@ struct target {
     int (*detach)(void);
     int (*section_enter)(void);
     int (*section_leave)(void);
+
+    /** Optional, for the calling thread: before its first operation on the set, after its last. */
+    int (*set_attach)(void *set);
+    int (*set_detach)(void *set);
 };
 
 /**
@@ -124,6 +142,9 @@ extern const struct target target_broken_snapshot;
 extern const struct target target_broken_clear;
 extern const struct target target_broken_count;
 extern const struct target target_broken_each;
+
+/** Loads the set that the shared object exports. @return NULL: it cannot be used, and why not. */
+const struct target *target_plugin_load(const char *path, char *why, size_t size);
 
 /** Every target, ended by NULL; first those that have domains, which run when none is asked for. */
 extern const struct target *const target_all[];

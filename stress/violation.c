@@ -25,16 +25,22 @@ static int finish(FILE *f, int rc)
     return fclose(f) != 0 && rc == 0 ? -EIO : rc;
 }
 
-int violation_history_write(const struct history *history, const char *path)
+int violation_history_is_binary(const char *path)
 {
     const size_t length = strlen(path);
-    const int binary = length > 4 && strcmp(path + length - 4, ".bin") == 0;
+
+    return length > 4 && strcmp(path + length - 4, ".bin") == 0;
+}
+
+int violation_history_write(const struct history *history, const char *path)
+{
     int rc;
     FILE *f = create(path, &rc);
 
     if (!f)
         return rc;
-    return finish(f, binary ? history_write_binary(history, f) : history_write_text(history, f));
+    return finish(f, violation_history_is_binary(path) ? history_write_binary(history, f)
+                                                       : history_write_text(history, f));
 }
 
 static int timeline_write(const struct witness *witness, const char *path)
@@ -82,6 +88,7 @@ static void look_for_shorter(struct violation *violation, const struct run_optio
     struct run_options o = *options;
 
     o.progress = NULL;
+    o.all_rounds = NULL;
     o.ops = 0;
     o.stall = 0;
     if (o.workload.round_ops > SEARCH_ROUND_OPS)

@@ -20,6 +20,9 @@ struct violation {
     char *timeline_path;      /**< the shrunk one as an HTML page; NULL: there is none */
 };
 
+/** Does the name of a history's file ask for the binary form? */
+int violation_history_is_binary(const char *path);
+
 /** Writes a history; in the binary form when the name ends in ".bin". @return 0, negative errno. */
 int violation_history_write(const struct history *history, const char *path);
 

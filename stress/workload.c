@@ -2,9 +2,13 @@
 #define _GNU_SOURCE
 #include "workload.h"
 
+#include "promise.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <lfset/cancel.h>
+#include <lfset/target.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,6 +164,12 @@ static int can(const struct target *t, enum workload_op op)
     return has[op];
 }
 
+/* Does the checker have to search for its place? For an iteration of lfset's it has not. */
+static int is_whole_set(const struct target *t, int op)
+{
+    return op >= WORKLOAD_POP || (op == WORKLOAD_EACH && t->promises);
+}
+
 void worker_round(struct worker *w, uint64_t seed, enum workload_phase phase, unsigned section,
                   int chosen)
 {
@@ -177,8 +187,10 @@ void worker_round(struct worker *w, uint64_t seed, enum workload_phase phase, un
     }
     w->mix_total = 0;
     for (int op = 0; op < WORKLOAD_OPS; op++) {
-        if (op >= WORKLOAD_POP && w->workload->one_whole_set)
+        if (is_whole_set(w->target, op) && w->workload->one_whole_set)
             w->mix.weight[op] *= chosen ? w->threads : 0;
+        if (op == WORKLOAD_CLEAR && w->without_clear)
+            w->mix.weight[op] = 0;
         if (!can(w->target, (enum workload_op)op))
             w->mix.weight[op] = 0;
         w->mix_total += w->mix.weight[op];
@@ -432,6 +444,19 @@ static int is_foreign(const struct worker *w, uint64_t key)
     return w->workload->kind == WORKLOAD_UNIFORM && key >= w->workload->keys;
 }
 
+/* Orders what was visited, and judges what needs no history. */
+static void judge_keys(struct worker *w, int may_repeat)
+{
+    if (w->visited_count > 1)
+        qsort(w->visited, w->visited_count, sizeof(*w->visited), compare_keys);
+    for (size_t i = 0; i < w->visited_count; i++) {
+        if (i > 0 && w->visited[i] == w->visited[i - 1] && !may_repeat)
+            fault_key(w, "each visited a key twice", w->visited[i]);
+        if (is_foreign(w, w->visited[i]))
+            fault_key(w, "each visited a key that was never added", w->visited[i]);
+    }
+}
+
 /*
  * What an iteration promises is a contains of each key, each at an instant of its own between call and
  * return: a key that was visited was there at an instant, one that was not was absent at an instant.
@@ -442,14 +467,7 @@ static void judge_visited(struct worker *w, int to_the_end, uint64_t invoke, uin
     const int all = w->workload->kind == WORKLOAD_UNIFORM && w->workload->keys <= WORKLOAD_PARTS;
     const size_t parts = all ? (size_t)w->workload->keys : WORKLOAD_PARTS;
 
-    if (w->visited_count > 1)
-        qsort(w->visited, w->visited_count, sizeof(*w->visited), compare_keys);
-    for (size_t i = 0; i < w->visited_count; i++) {
-        if (i > 0 && w->visited[i] == w->visited[i - 1])
-            fault_key(w, "each visited a key twice", w->visited[i]);
-        if (is_foreign(w, w->visited[i]))
-            fault_key(w, "each visited a key that was never added", w->visited[i]);
-    }
+    judge_keys(w, 0);
     for (size_t i = 0; i < parts; i++) {
         uint64_t key = i;
 
@@ -463,10 +481,40 @@ static void judge_visited(struct worker *w, int to_the_end, uint64_t invoke, uin
     }
 }
 
+/* A foreign set's iteration is recorded whole: it is judged twice (promise.h). */
+static void do_whole_each(struct worker *w)
+{
+    struct visit v = {.worker = w, .stop_at = SIZE_MAX, .ask_at = SIZE_MAX};
+    struct history_record *r = record_begin(&w->log, w->number, HISTORY_SNAPSHOT, 0);
+    size_t kept = 0;
+
+    w->visited_count = 0;
+    const int rc = w->target->each(w->set, visit_key, &v);
+    if (!answered(w, r, "each", v.incomplete ? -ENOMEM : rc, 0))
+        return;
+    judge_keys(w, w->target->promises->repeats);
+    for (size_t i = 0; i < w->visited_count; i++)
+        if (i == 0 || w->visited[i] != w->visited[kept - 1])
+            w->visited[kept++] = w->visited[i];
+    uint64_t *keys = record_answer_room(&w->log, kept);
+    if (!keys) {
+        record_cancel(&w->log);
+        return;
+    }
+    if (kept > 0)
+        memcpy(keys, w->visited, kept * sizeof(*keys));
+    r->result = kept == w->visited_count ? PROMISE_EACH : PROMISE_EACH_REPEATED;
+    record_answer_end(&w->log, r, kept);
+}
+
 static void do_each(struct worker *w)
 {
     struct visit v = {.worker = w, .stop_at = SIZE_MAX, .ask_at = SIZE_MAX};
 
+    if (w->target->promises) {
+        do_whole_each(w);
+        return;
+    }
     if (below(w, 8) == 0)
         v.stop_at = 1 + (size_t)below(w, 16);
     if (below(w, 4) == 0)
@@ -596,8 +644,8 @@ static void do_clear(struct worker *w)
     const int64_t rc = w->target->clear(w->set);
 
     if (answered(w, r, "clear", rc, INT64_MAX)) {
-        r->result = HISTORY_CLEAR_COUNTED;
-        r->value = (uint64_t)rc;
+        r->result = rc == LFSET_TARGET_UNCOUNTED ? HISTORY_CLEAR_SILENT : HISTORY_CLEAR_COUNTED;
+        r->value = rc == LFSET_TARGET_UNCOUNTED ? 0 : (uint64_t)rc;
     }
 }
 
@@ -709,6 +757,13 @@ static void do_one(struct worker *w)
     }
 }
 
+/* A foreign set has few hooks within, or none: its threads are at least mixed between operations. */
+static void yield_sometimes(struct worker *w)
+{
+    if (w->target->promises && w->noise.period != 0 && below(w, w->noise.period) == 0)
+        sched_yield();
+}
+
 void worker_run(struct worker *w)
 {
     const size_t ops = w->workload->round_ops;
@@ -720,6 +775,7 @@ void worker_run(struct worker *w)
         if (w->section != 0 && w->in_section == 0 && w->target->section_enter() == 0)
             w->in_section = w->section;
         do_one(w);
+        yield_sometimes(w);
         if (w->in_section != 0 && --w->in_section == 0)
             w->target->section_leave();
     }

@@ -95,6 +95,7 @@ struct worker {
     const struct workload *workload;
     struct workload_mix mix; /**< of this round */
     uint64_t mix_total;
+    int without_clear;   /**< in this round */
     unsigned section;    /**< operations in one section; 0: none */
     unsigned in_section; /**< operations until the open section ends; 0: none is open */
     int over;            /**< nothing more can be logged in this round */

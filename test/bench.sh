@@ -15,8 +15,8 @@ if [ ! -x "$BUILD/lfset-bench" ]; then
 fi
 
 check '--list' has "$("$lfset" bench --list)" '^  absl-256 '
-scenarios=$("$lfset" bench --list | sed -n '/^Scen/,/^Peers/s/^  \([a-z0-9-]*\) .*/\1/p' | sort | tr '\n' ' ')
-peers=$("$lfset" bench --list | sed -n '/^Peers/,$s/^  \([a-z0-9_-]*\) .*/\1/p' | sort | tr '\n' ' ')
+scenarios=$("$lfset" bench --list | sed -n '/^Scen/,/^Peers/s/^  \([a-z0-9-]*\) .*/\1/p' | LC_ALL=C sort | tr '\n' ' ')
+peers=$("$lfset" bench --list | sed -n '/^Peers/,$s/^  \([a-z0-9._-]*\) .*/\1/p' | LC_ALL=C sort | tr '\n' ' ')
 
 run()
 {
@@ -83,6 +83,43 @@ memory()
 }
 check 'bytes per key' memory
 
+costs()
+{
+    "$lfset" bench --costs --keys 1000,1e4,1e5 --rounds 1 --json "$work/costs.json" --html "$work/costs.html" \
+        >"$work/table" 2>&1 || { cat "$work/table"; return 1; }
+    judge "$work/costs.json" '
+        @{$all->{costs}} == 14 or die "only " . @{$all->{costs}};
+        for my $cost (@{$all->{costs}}) {
+            @{$cost->{ns}} == 3 && $cost->{ns}[0] > 0 or die $cost->{name};
+            # the fit of a straight line through three points that lie at equal distances
+            my $slope = log($cost->{ns}[2] / $cost->{ns}[0]) / log(100);
+            abs($slope - $cost->{exponent}) < 1e-3 or die "$cost->{name}: $slope, not $cost->{exponent}";
+        }' && [ "$(grep -c '<svg' "$work/costs.html")" -eq 14 ]
+}
+check '--costs: how they grow' costs
+
+custom()
+{
+    "$lfset" bench --mix 70/20/10 --skew 0.5 --hot 200 --burst 640 --keys 1000 --peers lfset-hp,absl-mutex \
+        --rounds 1 --seconds 0.02 --json "$work/custom.json" >"$work/table" 2>&1 || { cat "$work/table"; return 1; }
+    judge "$work/custom.json" '
+        join(" ", map { $_->{scenario} } @{$all->{cells}}) eq "custom" or die "scenarios";
+        $all->{command} =~ /--mix 70.20.10 --skew 0.5 --hot 200 --burst 640/ or die $all->{command}'
+}
+check 'a scenario of one'\''s own' custom
+
+plugin()
+{
+    "${CC:-cc}" -shared -fPIC -O1 -pthread -Iinclude stress/adapters/sharded.c -o "$work/set.so" || return 1
+    "$lfset" bench --peer "$work/set.so" --peers lfset-hp --scenario read,churn,window,grow --keys 1e5 \
+        --rounds 1 --seconds 0.02 --json "$work/plugin.json" >"$work/table" 2>&1 || { cat "$work/table"; return 1; }
+    judge "$work/plugin.json" '
+        for my $cell (@{$all->{cells}}) {
+            @{$cell->{results}} == 3 && $cell->{best_peer} eq $cell->{results}[1]{peer} or die $cell->{scenario};
+        }'
+}
+check '--peer: a set from outside' plugin
+
 page()
 {
     "$lfset" bench --scenario read,grow,grow-read --keys 1000,1e4,1e5 --threads 1,2 --rounds 1 --seconds 0.005 \
@@ -125,6 +162,8 @@ check 'no keys are refused' usage_error "keys: '0'" --keys 0
 check 'a broken number is refused' usage_error "rounds: '1x'" --rounds 1x
 check 'a fraction of threads is refused' usage_error "threads: '1.5'" --threads 1.5
 check 'an argument is refused' usage_error "unexpected argument 'x'" x
+check 'two percentages are refused' usage_error "mix: '50/50' is not three" --mix 50/50
+check 'a shared object that is none is refused' usage_error 'test/bench.sh: ' --peer ./test/bench.sh
 
 unwritable()
 {

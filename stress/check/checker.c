@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Preparation of a history for the two engines, and the checker's public functions. */
+/* Preparation of a history for the search, and the checker's public functions. */
 #include "checker_internal.h"
 #include "history_internal.h"
 
@@ -32,87 +32,13 @@ void checker_destroy(struct checker *checker)
     free(checker);
 }
 
-/* Makes room for `count` elements in an array whose contents need not survive. */
-#define ENSURE(array, capacity, count) ensure(&(array), &(capacity), (count), sizeof *(array))
-
-static int ensure(void *array, size_t *capacity, size_t count, size_t size)
+int checker__ensure(void *array, size_t *capacity, size_t count, size_t size)
 {
     return count <= *capacity ? 0 : history__grow(array, capacity, 0, count, size);
 }
 
-/* ---- sorting by time ---- */
-
-enum { DIGIT_BITS = 11, DIGITS = 1 << DIGIT_BITS };
-
-int checker__sort_reserve(struct checker *checker, size_t count)
-{
-    int status = ENSURE(checker->sort[0], checker->sort_capacity[0], count);
-    return status != 0 ? status : ENSURE(checker->sort[1], checker->sort_capacity[1], count);
-}
-
-/* One pass of the radix sort: stable, by the digit that begins at bit `shift`. */
-static void sort_pass(const struct sort_item *from, struct sort_item *to, size_t count,
-                      unsigned shift)
-{
-    size_t starts[DIGITS] = {0};
-    for (size_t i = 0; i < count; i++)
-        starts[from[i].time >> shift & (DIGITS - 1)]++;
-    size_t sum = 0;
-    for (size_t digit = 0; digit < DIGITS; digit++) {
-        size_t here = starts[digit];
-        starts[digit] = sum;
-        sum += here;
-    }
-    for (size_t i = 0; i < count; i++)
-        to[starts[from[i].time >> shift & (DIGITS - 1)]++] = from[i];
-}
-
-void checker__sort(struct checker *checker, size_t count, uint32_t *order)
-{
-    struct sort_item *from = checker->sort[0], *to = checker->sort[1];
-    uint64_t least = UINT64_MAX, most = 0;
-    for (size_t i = 0; i < count; i++) {
-        least = from[i].time < least ? from[i].time : least;
-        most = from[i].time > most ? from[i].time : most;
-    }
-    /* The times of a run share their high digits; only the span needs passes. */
-    for (size_t i = 0; i < count; i++)
-        from[i].time -= least;
-    for (unsigned shift = 0; shift < 64 && count > 0 && (most - least) >> shift != 0;
-         shift += DIGIT_BITS) {
-        sort_pass(from, to, count, shift);
-        struct sort_item *swap = from;
-        from = to;
-        to = swap;
-    }
-    for (size_t i = 0; i < count; i++)
-        order[i] = from[i].number;
-}
-
-/* Fills checker->order: the records in order of their calls. */
-static int order_records(struct checker *checker)
-{
-    const struct history_record *records = checker->history->records;
-    size_t count = checker->history->count;
-    int status = ENSURE(checker->order, checker->order_capacity, count + 1);
-    if (status != 0)
-        return status;
-    bool sorted = true;
-    for (size_t i = 1; i < count && sorted; i++)
-        sorted = records[i - 1].invoke <= records[i].invoke;
-    if (sorted) {
-        for (size_t i = 0; i < count; i++)
-            checker->order[i] = (uint32_t)i;
-        return 0;
-    }
-    status = checker__sort_reserve(checker, count);
-    if (status != 0)
-        return status;
-    for (size_t i = 0; i < count; i++)
-        checker->sort[0][i] = (struct sort_item){records[i].invoke, (uint32_t)i};
-    checker__sort(checker, count, checker->order);
-    return 0;
-}
+#define ENSURE(array, capacity, count)                                                             \
+    checker__ensure(&(array), &(capacity), (count), sizeof *(array))
 
 /* ---- dense key numbers ---- */
 
@@ -121,12 +47,6 @@ struct key_slot {
     uint32_t stamp;
     uint32_t id;
 };
-
-static size_t key_hash(uint64_t key)
-{
-    key *= UINT64_C(0x9e3779b97f4a7c15);
-    return (size_t)(key ^ key >> 32);
-}
 
 static int grow_table(struct checker *checker)
 {
@@ -139,7 +59,7 @@ static int grow_table(struct checker *checker)
     checker->slot_count = wanted;
     checker->stamp = 1;
     for (size_t id = 0; id < checker->key_count; id++) {
-        size_t at = key_hash(checker->key_value[id]);
+        size_t at = checker__hash(checker->key_value[id]);
         while (slots[at & (wanted - 1)].stamp != 0)
             at++;
         slots[at & (wanted - 1)] = (struct key_slot){checker->key_value[id], 1, (uint32_t)id};
@@ -165,7 +85,7 @@ static int new_key(struct checker *checker, uint64_t key, size_t at, uint32_t *i
 static inline int find_key(struct checker *checker, uint64_t key, uint32_t *id)
 {
     size_t mask = checker->slot_count - 1;
-    for (size_t at = key_hash(key);; at++) {
+    for (size_t at = checker__hash(key);; at++) {
         const struct key_slot *slot = &checker->slots[at & mask];
         if (slot->stamp != checker->stamp)
             return new_key(checker, key, at & mask, id);
@@ -227,37 +147,21 @@ static const uint8_t pending_class_of[HISTORY_OPS] = {
     [HISTORY_IS_EMPTY] = CLASS_DROPPED,
 };
 
-/* How long a key has been in use, to count the operations that overlap another. */
-struct key_use {
-    uint64_t busy_until; /* + 1; 0: never used */
-    bool last_alone;     /* the latest operation was not counted yet */
-};
-
-/* Counts the operation if one before it is still open, and with it the one before that was alone so
- * far: only the latest can have been, because any other was overlapped by its successors. */
-static inline size_t count_overlap(struct key_use *use, uint64_t invoke, uint64_t ret)
+enum checker_class checker__class(const struct history_record *record)
 {
-    size_t counted = 0;
-    if (use->busy_until > invoke) {
-        counted = 1 + (size_t)use->last_alone;
-        use->last_alone = false;
-    } else {
-        use->last_alone = true;
-    }
-    uint64_t until = ret == NEVER ? NEVER : ret + 1;
-    use->busy_until = until > use->busy_until ? until : use->busy_until;
-    return counted;
+    return record->ret == HISTORY_PENDING ? pending_class_of[record->op]
+                                          : class_of[record->op][record->result & 1];
 }
 
-/* With whole-set operations, which share every key: an operation that is counted neither by its key
- * nor by the whole set's operations alone can still overlap one of the other kind. Exact, in one
- * pass forward (what began before) and one backward (what begins before its end). */
+/* A whole-set operation shares every key. An operation that is counted neither by its key nor by the
+ * whole set's operations alone can still overlap one of the other kind. Exact, in one pass forward
+ * (what began before) and one backward (what begins before its end). */
 static size_t count_overlap_whole(struct checker *checker)
 {
     size_t counted = 0, count = checker->count;
     uint64_t next_any = NEVER, next_whole = NEVER;
     for (size_t i = 0; i < checker->key_count; i++)
-        checker->uses[i] = (struct key_use){0};
+        checker->uses[i] = (struct checker_use){0};
     /* Backward: the `busy_until` of a key is the call of its next operation. Bit 31 of `class`
      * remembers what was found. */
     const uint32_t flag = UINT32_C(1) << 31;
@@ -268,9 +172,9 @@ static size_t count_overlap_whole(struct checker *checker)
         bool whole = op->class == CLASS_WHOLE;
         uint64_t next = next_any;
         if (!whole) {
-            struct key_use *use = &checker->uses[op->key];
+            struct checker_use *use = &checker->uses[op->key];
             next = use->last_alone && use->busy_until < next_whole ? use->busy_until : next_whole;
-            *use = (struct key_use){op->invoke, true};
+            *use = (struct checker_use){op->invoke, true};
         } else {
             next_whole = op->invoke;
         }
@@ -279,22 +183,21 @@ static size_t count_overlap_whole(struct checker *checker)
             op->class |= flag;
     }
     for (size_t i = 0; i < checker->key_count; i++)
-        checker->uses[i] = (struct key_use){0};
-    struct key_use any = {0}, wholes = {0};
+        checker->uses[i] = (struct checker_use){0};
+    struct checker_use any = {0}, wholes = {0};
     for (size_t i = 0; i < count; i++) {
         struct checker_op *op = &checker->ops[i];
         uint32_t class = op->class & ~flag;
         if (class == CLASS_DROPPED)
             continue;
         bool overlaps = (op->class & flag) != 0;
-        bool open_any = count_overlap(&any, op->invoke, op->ret) != 0;
+        bool open_any = checker__count_overlap(&any, op->invoke, op->ret) != 0;
         if (class == CLASS_WHOLE) {
-            count_overlap(&wholes, op->invoke, op->ret);
+            checker__count_overlap(&wholes, op->invoke, op->ret);
             overlaps |= open_any;
-            checker->needs_search |= overlaps;
         } else {
             overlaps |= wholes.busy_until > op->invoke;
-            overlaps |= count_overlap(&checker->uses[op->key], op->invoke, op->ret) != 0;
+            overlaps |= checker__count_overlap(&checker->uses[op->key], op->invoke, op->ret) != 0;
         }
         counted += (size_t)overlaps;
         op->class = class;
@@ -305,51 +208,29 @@ static size_t count_overlap_whole(struct checker *checker)
 static int prepare_op(struct checker *checker, const struct history_record *record,
                       struct checker_op *op)
 {
-    op->invoke = record->invoke;
-    op->ret = record->ret;
-    op->key = NONE;
-    if (record->op >= HISTORY_OPS)
-        return -EINVAL;
-    op->class = record->ret == HISTORY_PENDING ? pending_class_of[record->op]
-                                               : class_of[record->op][record->result & 1];
-    if (op->class < CLASS_WHOLE)
-        return find_key(checker, record->value, &op->key);
-    if (op->class == CLASS_WHOLE) {
-        checker->whole_count++;
-        if ((record->op == HISTORY_SNAPSHOT || record->op == HISTORY_DRAIN) &&
-            record->ret != HISTORY_PENDING && record->value >= checker->history->set_count)
-            return -EINVAL;
-    }
-    return 0;
+    *op = (struct checker_op){
+        .invoke = record->invoke, .ret = record->ret, .key = NONE, .class = checker__class(record)};
+    return op->class < CLASS_WHOLE ? find_key(checker, record->value, &op->key) : 0;
 }
 
-/* Fills checker->ops and counts the overlap. */
-static int prepare_ops(struct checker *checker, size_t *overlapping)
+/* What the search needs: the operations in order, with dense key numbers; and counts the overlap. */
+static int prepare(struct checker *checker, struct checker_result *result)
 {
     const struct history *history = checker->history;
     checker->count = history->count;
-    checker->whole_count = 0;
-    checker->needs_search = false;
-    int status = ENSURE(checker->ops, checker->op_capacity, checker->count + 1);
+    int status = checker__order_records(checker);
+    if (status == 0)
+        status = number_set_keys(checker);
+    if (status == 0)
+        status = ENSURE(checker->ops, checker->op_capacity, checker->count + 1);
     for (size_t i = 0; status == 0 && i < checker->count; i++)
         status = prepare_op(checker, &history->records[checker->order[i]], &checker->ops[i]);
     if (status == 0)
         status = ENSURE(checker->uses, checker->use_capacity, checker->key_count + 1);
     if (status != 0)
         return status;
-    if (checker->whole_count > 0) {
-        *overlapping = count_overlap_whole(checker);
-        return 0;
-    }
-    for (size_t i = 0; i < checker->key_count; i++)
-        checker->uses[i] = (struct key_use){0};
-    size_t counted = 0;
-    for (size_t i = 0; i < checker->count; i++) {
-        const struct checker_op *op = &checker->ops[i];
-        if (op->class != CLASS_DROPPED)
-            counted += count_overlap(&checker->uses[op->key], op->invoke, op->ret);
-    }
-    *overlapping = counted;
+    result->keys = checker->key_count;
+    result->overlapping = count_overlap_whole(checker);
     return 0;
 }
 
@@ -358,33 +239,50 @@ static int prepare_ops(struct checker *checker, size_t *overlapping)
 int checker_run(struct checker *checker, const struct history *history,
                 const struct checker_options *options, struct checker_result *result)
 {
-    *result = (struct checker_result){.operations = history->count, .failed_record = CHECKER_NONE};
+    const struct checker_result nothing = {.operations = history->count,
+                                           .failed_record = CHECKER_NONE};
+    *result = nothing;
     checker->history = history;
     checker->options = options != NULL ? *options : (struct checker_options){0};
     if (checker->options.budget == 0)
         checker->options.budget = CHECKER_DEFAULT_BUDGET;
     checker->trace_count = 0;
+    checker->engine = CHECKER_ENGINE_NONE;
     if (history->count > HISTORY_MAX_RECORDS)
         return -EINVAL;
-    int status = order_records(checker);
-    if (status == 0)
-        status = number_set_keys(checker);
-    if (status == 0)
-        status = prepare_ops(checker, &result->overlapping);
-    if (status != 0)
+    int status = checker__perkey_run(checker, result);
+    if (status < 0)
         return status;
-    result->keys = checker->key_count;
-    return checker->needs_search ? checker__wholeset_run(checker, result)
-                                 : checker__perkey_run(checker, result);
+    checker->engine = CHECKER_ENGINE_PERKEY;
+    if (status == 0)
+        return 0;
+    checker->engine = CHECKER_ENGINE_SEARCH;
+    checker->trace_count = 0;
+    *result = nothing;
+    status = prepare(checker, result);
+    return status == 0 ? checker__wholeset_run(checker, result) : status;
 }
 
-int checker__trace_add(struct checker *checker, uint32_t op, uint64_t time)
+int checker_end_state(const struct checker *checker, struct history *next)
+{
+    switch (checker->engine) {
+    case CHECKER_ENGINE_PERKEY:
+        return checker__perkey_end(checker, next);
+    case CHECKER_ENGINE_SEARCH:
+        return checker__wholeset_end(checker, next);
+    case CHECKER_ENGINE_NONE:
+        break;
+    }
+    return -EAGAIN;
+}
+
+int checker__trace_add(struct checker *checker, size_t record, uint64_t time)
 {
     int status = history__grow(&checker->trace, &checker->trace_capacity, checker->trace_count, 1,
                                sizeof *checker->trace);
     if (status == 0)
         checker->trace[checker->trace_count++] =
-            (struct checker_step){.record = checker->order[op], .time = time};
+            (struct checker_step){.record = record, .time = time};
     return status;
 }
 

@@ -9,8 +9,8 @@
  * A checker object holds nothing but memory that the next call uses again, so a long run can be
  * checked in rounds: let all threads come to rest, give the checker the round's operations with the
  * state at its start as `history.initial`, and end the round with a snapshot taken at rest (an
- * ordinary record; it overlaps nothing and so costs no search). That snapshot's keys are the
- * initial state of the next round.
+ * ordinary record; it overlaps nothing and so costs no search). checker_end_state gives the initial
+ * state of the next round.
  *
  * A checker object belongs to one thread at a time.
  */
@@ -77,6 +77,13 @@ int checker_run(struct checker *checker, const struct history *history,
  *  which they were placed, up to the end or, on a violation, up to where the furthest attempt
  *  ended. Valid until the next call. */
 const struct checker_step *checker_trace(const struct checker *checker, size_t *count);
+
+/** After a checker_run that found the history linearizable: makes the state in which it ends, if only
+ *  one is possible, the initial state of `next`. One is possible where every operation returned and
+ *  no clear or drain overlapped another; where one did, a later snapshot that overlaps nothing makes
+ *  the state certain again. It does not look at the history that was checked any more.
+ *  0; -ENOMEM; -EAGAIN: there may be several. On failure nothing changed. */
+int checker_end_state(const struct checker *checker, struct history *next);
 
 /** "linearizable", "violation" or "undecided". */
 const char *checker_verdict_name(enum checker_verdict verdict);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#define _DEFAULT_SOURCE
 /* The history in memory. The forms it is read from and written to are in history_text.c and
  * history_binary.c. */
 #include "history_internal.h"
@@ -6,7 +7,21 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/mman.h>
+
+void history__use_large_pages(void *memory, size_t size)
+{
+#ifdef MADV_HUGEPAGE
+    const uintptr_t page = (uintptr_t)1 << 21;
+    uintptr_t start = ((uintptr_t)memory + page - 1) & ~(page - 1);
+    uintptr_t end = ((uintptr_t)memory + size) & ~(page - 1);
+    if (size >= 4 * page && end > start)
+        madvise((void *)start, end - start, MADV_HUGEPAGE);
+#else
+    (void)memory;
+    (void)size;
+#endif
+}
 
 int history__grow(void *array, size_t *capacity, size_t count, size_t more, size_t size)
 {
@@ -22,6 +37,7 @@ int history__grow(void *array, size_t *capacity, size_t count, size_t more, size
     grown = realloc(old, wanted * size);
     if (grown == NULL)
         return -ENOMEM;
+    history__use_large_pages(grown, wanted * size);
     memcpy(array, &grown, sizeof grown);
     *capacity = wanted;
     return 0;
@@ -41,7 +57,7 @@ void history_init(struct history *history)
     *history = (struct history){0};
 }
 
-static void strings_free(struct history_strings *strings)
+void history__strings_free(struct history_strings *strings)
 {
     if (strings == NULL)
         return;
@@ -54,10 +70,11 @@ static void strings_free(struct history_strings *strings)
 void history_reset(struct history *history)
 {
     history->count = 0;
+    history->continued = false;
     history->initial_count = 0;
     history->set_count = 0;
     history->set_key_count = 0;
-    strings_free(history->strings);
+    history__strings_free(history->strings);
     history->strings = NULL;
 }
 
@@ -67,7 +84,7 @@ void history_free(struct history *history)
     free(history->initial);
     free(history->sets);
     free(history->set_keys);
-    strings_free(history->strings);
+    history__strings_free(history->strings);
     history_init(history);
 }
 
@@ -204,14 +221,18 @@ static int append_string(struct history_strings *strings, const char *bytes, siz
     return 0;
 }
 
+int history__use_strings(struct history *history)
+{
+    if (history->strings == NULL)
+        history->strings = calloc(1, sizeof *history->strings);
+    return history->strings != NULL ? 0 : -ENOMEM;
+}
+
 int history_intern(struct history *history, const char *bytes, size_t length, uint64_t *key)
 {
+    if (history__use_strings(history) != 0)
+        return -ENOMEM;
     struct history_strings *strings = history->strings;
-    if (strings == NULL) {
-        strings = history->strings = calloc(1, sizeof *strings);
-        if (strings == NULL)
-            return -ENOMEM;
-    }
     if (strings->count * 2 >= strings->slot_count) {
         int status = grow_slots(strings);
         if (status != 0)
@@ -235,47 +256,13 @@ int history_intern(struct history *history, const char *bytes, size_t length, ui
     return 0;
 }
 
-const char *history__record_fault(const struct history *history,
-                                  const struct history_record *record)
-{
-    if (record->op >= HISTORY_OPS)
-        return "unknown operation";
-    if (record->invoke == HISTORY_PENDING)
-        return "the time of the call is too large";
-    if (record->ret < record->invoke)
-        return "the return is earlier than the call";
-    if (record->op == HISTORY_SNAPSHOT || record->op == HISTORY_DRAIN) {
-        if (record->ret != HISTORY_PENDING && record->value >= history->set_count)
-            return "the answered set does not exist";
-        return NULL;
-    }
-    if (record->ret != HISTORY_PENDING) {
-        if (record->op == HISTORY_CLEAR)
-            return record->result == HISTORY_CLEAR_SILENT || record->result == HISTORY_CLEAR_COUNTED
-                       ? NULL
-                       : "the result of clear is neither 1 nor 2";
-        if (record->op != HISTORY_SIZE && record->result > 1)
-            return "the result is neither 0 nor 1";
-    }
-    if (history->strings != NULL && history_record_has_key(record) &&
-        record->value >= history->strings->count)
-        return "the key is not the number of a string";
-    return NULL;
-}
-
-/* Are every thread's records in order of time and without overlap, as logs written by the threads
- * are? Then nothing needs to be sorted. False may also mean that it was too costly to find out. */
+/* False may also mean that it was too costly to find out. */
 static bool logs_in_order(const struct history *history)
 {
-    enum { THREADS = 4096 };
-    uint64_t busy_until[THREADS] = {0};
-    for (size_t i = 0; i < history->count; i++) {
-        const struct history_record *record = &history->records[i];
-        if (record->thread >= THREADS || record->invoke < busy_until[record->thread])
-            return false;
-        busy_until[record->thread] = record->ret;
-    }
-    return true;
+    struct history_watch watch = {0};
+    for (size_t i = 0; i < history->count && !watch.in_doubt; i++)
+        history__watch(&watch, &history->records[i]);
+    return !watch.in_doubt;
 }
 
 static int compare_records(const void *left, const void *right)
@@ -326,53 +313,5 @@ int history_validate(const struct history *history, size_t *bad, const char **re
         *reason = "it overlaps another operation of its thread";
         return -EINVAL;
     }
-    return status;
-}
-
-/* The whole of `file`, with a NUL behind it. NULL with errno set on failure. */
-static char *read_all(FILE *file, size_t *size)
-{
-    char *data = NULL;
-    size_t used = 0, capacity = 0;
-    do {
-        if (history__grow(&data, &capacity, used, 65536 + 1, 1) != 0) {
-            free(data);
-            errno = ENOMEM;
-            return NULL;
-        }
-        used += fread(data + used, 1, capacity - used - 1, file);
-    } while (!feof(file) && !ferror(file));
-    if (ferror(file)) {
-        int saved = errno == 0 ? EIO : errno;
-        free(data);
-        errno = saved;
-        return NULL;
-    }
-    data[used] = '\0';
-    *size = used;
-    return data;
-}
-
-int history_read(FILE *file, const char *name, struct history *history, struct history_error *error)
-{
-    history_reset(history);
-    size_t size = 0;
-    errno = 0;
-    char *data = read_all(file, &size);
-    if (data == NULL) {
-        int status = errno == ENOMEM ? -ENOMEM : -EIO;
-        history__refuse(error, "%s: cannot read: %s", name, strerror(errno));
-        return status;
-    }
-    int status;
-    if ((unsigned char)data[0] == (unsigned char)HISTORY_MAGIC[0])
-        status = history__parse_binary((const unsigned char *)data, size, name, history, error);
-    else
-        status = history__parse_text(data, size, name, history, error);
-    free(data);
-    if (status == -ENOMEM)
-        history__refuse(error, "%s: not enough memory", name);
-    if (status != 0)
-        history_reset(history);
     return status;
 }

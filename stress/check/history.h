@@ -23,8 +23,17 @@
  * failed for lack of memory had no effect and is not recorded. In version 1 of the form, which is
  * still read, no clear says how many keys it removed: its result is always 1.
  *
- * The binary form (history_write_binary) holds the same in fixed-size little-endian records between
- * a header with magic, version and counts, and a checksum. history_read tells the two apart.
+ * The binary form (history_write_binary, history_binary.c) holds the same in some 8 bytes for an
+ * operation, with a checksum. The readers tell the two apart.
+ *
+ * Any number of histories may stand in a file (or come through a pipe) one after another, each with
+ * its own first line or header. One that has, instead of its initial state, the line
+ *
+ *     # continued
+ *
+ * (in the text form from version 3 on; a flag in the binary form) carries on from the history before
+ * it: all threads were at rest in between, and the state is the one in which that one ended. So a
+ * recorder can write a run of any length in rounds, and a checker needs the memory of one round.
  */
 #ifndef LFSET_STRESS_CHECK_HISTORY_H
 #define LFSET_STRESS_CHECK_HISTORY_H
@@ -94,6 +103,8 @@ struct history {
     uint64_t *set_keys; /**< the keys of all sets, one after another */
     size_t set_key_count, set_key_capacity;
     struct history_strings *strings; /**< NULL: keys are integers; else keys are string numbers */
+    bool continued; /**< carries on from the history before it: written without `initial`; read,
+                         `initial` is empty, and who checks it sets it */
 };
 
 /** Why a file was refused: "FILE:LINE: reason", or "FILE: byte OFFSET: reason" for the binary form,
@@ -156,16 +167,42 @@ static inline bool history_record_counts(const struct history_record *record)
  *  that it holds. */
 int history_validate(const struct history *history, size_t *bad, const char **reason);
 
-/** Reads a history in either form from `file` until its end into `history`, replacing what was
- *  there. `name` is used in messages. 0; -EINVAL malformed; -EIO; -ENOMEM. On failure `history` is
- *  empty and `error->text` says what was wrong and where. */
+/** Reads histories in either form, one after another, from `file`: a file, a pipe or memory
+ *  (fmemopen). It holds one history at a time, and no number in the file makes it allocate more than
+ *  a small multiple of the bytes that are really there. */
+struct history_reader;
+
+/** A reader that begins where `file` stands; `name` is used in messages. Both must outlive it. NULL:
+ *  no memory. */
+struct history_reader *history_reader_open(FILE *file, const char *name);
+
+/** Gives the reader's memory back, and leaves the file to its owner. NULL is allowed. */
+void history_reader_close(struct history_reader *reader);
+
+/** Reads the next history into `history`, replacing what was there. 1; 0: there is no further one;
+ *  -EINVAL malformed; -EIO; -ENOMEM. On failure `history` is empty, `error->text` says what was
+ *  wrong and where, and nothing more can be read. */
+int history_reader_next(struct history_reader *reader, struct history *history,
+                        struct history_error *error);
+
+/** `history`, which was just read, carries on from the one read before, and its initial state was set
+ *  with that one's key numbers: where keys are strings, gives them their numbers in `history`. 0;
+ *  -EINVAL: the keys of the two are of different kinds; -ENOMEM. */
+int history_reader_carry(const struct history_reader *reader, struct history *history);
+
+/** How much of the file has been read, from 0 to 1; negative where its size is not known. */
+double history_reader_share(const struct history_reader *reader);
+
+/** Reads the one history that is in `file`, from where it stands to its end. 0, else as
+ *  history_reader_next. */
 int history_read(FILE *file, const char *name, struct history *history,
                  struct history_error *error);
 
 /** Writes the text form. 0, or -EIO. */
 int history_write_text(const struct history *history, FILE *file);
 
-/** Writes the binary form. 0, -EIO or -ENOMEM. */
+/** Writes the binary form. 0; -EIO; -ENOMEM; -EINVAL: a record is none that history_validate would
+ *  accept. */
 int history_write_binary(const struct history *history, FILE *file);
 
 /** Prints one key as the text form has it. */

@@ -1,319 +1,450 @@
 // SPDX-License-Identifier: MIT
+#define _DEFAULT_SOURCE
 /*
  * The binary form of a history. All numbers are little-endian.
  *
  *     header    magic (8 bytes), version, flags, then the numbers of records, initial keys, sets,
- *               set keys, strings and string bytes: 8 words of 64 bits in all after the magic
- *     records   value, invoke, return, thread (32 bits), operation, result, 2 zero bytes
- *     initial   64-bit keys
- *     sets      the 64-bit count of keys of each
- *     set keys  64-bit keys
- *     strings   the 64-bit length of each; then their bytes, padded with zeros to 8
- *     checksum  64 bits, of everything before it
+ *               set keys, strings and string bytes: 8 words of 64 bits in all after the magic.
+ *               Flag 1: keys are numbers of strings; 2: the history carries on from the one before
+ *               it in the file, and so has no initial keys
+ *     strings   of each its length, a varint, and its bytes
+ *     initial   of each key the difference to the one before (the first: to 0), a varint
+ *     sets      of each the number of keys, a varint, and the keys like the initial ones
+ *     records   see below
+ *     padding   zeros up to a multiple of 8 bytes from the magic
+ *     checksum  64 bits, of everything from the magic on
  *
- * Version 1, which is still read, had no clear that counts the keys it removed.
+ * A varint has 7 bits in each byte, the lowest first, and the high bit where another byte follows.
+ * A record is made to be written and read without a loop or a branch in the common case:
+ *
+ *     1 byte    operation (4 bits), result (2 bits), 64: it never returned, 128: unused, 0
+ *     1 byte    the widths of what follows, 2 bits each, value first; 0, 1, 2, 3 stand for 1, 2, 4, 8
+ *               bytes, and in the last, that of the thread, for 0, 1, 2, 4
+ *     value
+ *     pause     from the return of the record before (its call, if it never returned; 0 for the
+ *               first) to the call, modulo 2^64, zigzag: 2p for p >= 0, else -2p - 1
+ *     duration  from the call to the return; 0 if it never returned
+ *     thread    if it is not that of the record before (0 for the first)
+ *
+ * so that 8 bytes do for most. Any number of such histories may stand in a file one after another.
+ * Versions 1 and 2, which are still read: history_fixed.c.
  */
 #include "history_internal.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
-#define VERSION 2
-#define VERSION_OLDEST 1
-#define FLAG_STRINGS 1
-#define HEADER_SIZE (HISTORY_MAGIC_SIZE + 8 * 8)
-#define RECORD_SIZE 32
+#define VERSION 3
+#define RECORD_MOST 30 /* bytes of a record */
+#define RECORD_LEAST 5
 
-/* FNV-1a over 64-bit words instead of bytes: any single flipped bit changes it. */
-static uint64_t checksum_word(uint64_t sum, uint64_t word)
-{
-    sum = (sum ^ word) * UINT64_C(0x100000001b3);
-    return sum ^ sum >> 29;
-}
-
-#define CHECKSUM_START UINT64_C(0xcbf29ce484222325)
-
-static uint64_t load64(const unsigned char *bytes)
-{
-    uint64_t value = 0;
-    for (int i = 7; i >= 0; i--)
-        value = value << 8 | bytes[i];
-    return value;
-}
+static const uint8_t widths[4] = {1, 2, 4, 8};
+static const uint8_t thread_widths[4] = {0, 1, 2, 4};
 
 /* ---- writing ---- */
 
 struct writer {
     FILE *file;
     uint64_t sum;
+    size_t used;
+    unsigned char bytes[1 << 16];
 };
 
-static void put64(struct writer *writer, uint64_t value)
+/* Writes whole words; what is left of the last one stays. */
+static void flush(struct writer *writer)
 {
-    unsigned char bytes[8];
-    for (int i = 0; i < 8; i++)
-        bytes[i] = (unsigned char)(value >> 8 * i);
-    writer->sum = checksum_word(writer->sum, value);
-    fwrite(bytes, 1, sizeof bytes, writer->file);
+    size_t whole = writer->used & ~(size_t)7;
+    for (size_t i = 0; i < whole; i += 8)
+        writer->sum = history__sum_word(writer->sum, history__load64(writer->bytes + i));
+    fwrite(writer->bytes, 1, whole, writer->file);
+    memcpy(writer->bytes, writer->bytes + whole, writer->used - whole);
+    writer->used -= whole;
+}
+
+/* The lowest `width` bytes of `value`. */
+static inline void put(struct writer *writer, uint64_t value, size_t width)
+{
+    uint64_t bytes = htole64(value);
+    memcpy(writer->bytes + writer->used, &bytes, sizeof bytes);
+    writer->used += width;
+}
+
+static inline void make_space(struct writer *writer)
+{
+    if (sizeof writer->bytes - writer->used < RECORD_MOST + 8)
+        flush(writer);
+}
+
+static void put_varint(struct writer *writer, uint64_t value)
+{
+    make_space(writer);
+    for (; value >= 0x80; value >>= 7)
+        put(writer, (value & 0x7f) | 0x80, 1);
+    put(writer, value, 1);
 }
 
 static void put_keys(struct writer *writer, const uint64_t *keys, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        put64(writer, keys[i]);
+    uint64_t previous = 0;
+    for (size_t i = 0; i < count; i++) {
+        put_varint(writer, keys[i] - previous);
+        previous = keys[i];
+    }
 }
 
 static void put_strings(struct writer *writer, const struct history_strings *strings)
 {
-    for (size_t i = 0; i < strings->count; i++)
-        put64(writer, strings->items[i].length);
-    for (size_t i = 0; i < strings->byte_count; i += 8) {
-        unsigned char word[8] = {0};
-        size_t left = strings->byte_count - i;
-        memcpy(word, strings->bytes + i, left < 8 ? left : 8);
-        put64(writer, load64(word));
+    for (size_t i = 0; i < strings->count; i++) {
+        put_varint(writer, strings->items[i].length);
+        for (size_t j = 0; j < strings->items[i].length; j++) {
+            make_space(writer);
+            put(writer, (unsigned char)strings->bytes[strings->items[i].first + j], 1);
+        }
     }
+}
+
+static inline unsigned width_code(uint64_t value)
+{
+    return (unsigned)(value > 0xff) + (value > 0xffff) + (value > 0xffffffff);
+}
+
+static inline uint64_t until(const struct history_record *record)
+{
+    return record->ret == HISTORY_PENDING ? record->invoke : record->ret;
+}
+
+static void put_record(struct writer *writer, const struct history_record *record,
+                       const struct history_record *previous)
+{
+    bool pending = record->ret == HISTORY_PENDING;
+    uint64_t pause = record->invoke - until(previous);
+    uint64_t duration = pending ? 0 : record->ret - record->invoke;
+    uint64_t thread = record->thread;
+    pause = pause << 1 ^ (uint64_t)((int64_t)pause >> 63);
+    unsigned value_code = width_code(record->value), pause_code = width_code(pause);
+    unsigned duration_code = width_code(duration);
+    unsigned thread_code = thread == previous->thread ? 0
+                           : thread > 0xffff          ? 3
+                                                      : 1 + (thread > 0xff);
+    make_space(writer);
+    put(writer, record->op | (unsigned)record->result << 4 | (unsigned)pending << 6, 1);
+    put(writer, value_code | pause_code << 2 | duration_code << 4 | thread_code << 6, 1);
+    put(writer, record->value, widths[value_code]);
+    put(writer, pause, widths[pause_code]);
+    put(writer, duration, widths[duration_code]);
+    put(writer, thread, thread_widths[thread_code]);
+}
+
+static int put_history(struct writer *writer, const struct history *history)
+{
+    const struct history_strings *strings = history->strings;
+    const uint64_t header[] = {
+        VERSION,
+        (strings != NULL ? HISTORY_FLAG_STRINGS : 0u) |
+            (history->continued ? HISTORY_FLAG_CONTINUED : 0u),
+        history->count,
+        history->continued ? 0 : history->initial_count,
+        history->set_count,
+        history->set_key_count,
+        strings != NULL ? strings->count : 0,
+        strings != NULL ? strings->byte_count : 0,
+    };
+    put(writer, history__load64(HISTORY_MAGIC), 8);
+    for (size_t i = 0; i < sizeof header / sizeof *header; i++)
+        put(writer, header[i], 8);
+    if (strings != NULL)
+        put_strings(writer, strings);
+    put_keys(writer, history->initial, (size_t)header[3]);
+    for (size_t i = 0; i < history->set_count; i++) {
+        const struct history_set *set = &history->sets[i];
+        put_varint(writer, set->count);
+        put_keys(writer, history->set_keys + set->first, set->count);
+    }
+    const struct history_record start = {0}, *previous = &start;
+    for (size_t i = 0; i < history->count; i++) {
+        if (history->records[i].op > 15 || history->records[i].result > 3)
+            return -EINVAL;
+        put_record(writer, &history->records[i], previous);
+        previous = &history->records[i];
+    }
+    flush(writer);
+    put(writer, 0, (8 - writer->used) & 7);
+    flush(writer);
+    put(writer, writer->sum, 8);
+    flush(writer);
+    return 0;
 }
 
 int history_write_binary(const struct history *history, FILE *file)
 {
-    struct writer writer = {.file = file, .sum = CHECKSUM_START};
-    const struct history_strings *strings = history->strings;
-    put64(&writer, load64((const unsigned char *)HISTORY_MAGIC));
-    put64(&writer, VERSION);
-    put64(&writer, strings != NULL ? FLAG_STRINGS : 0);
-    put64(&writer, history->count);
-    put64(&writer, history->initial_count);
-    put64(&writer, history->set_count);
-    put64(&writer, history->set_key_count);
-    put64(&writer, strings != NULL ? strings->count : 0);
-    put64(&writer, strings != NULL ? strings->byte_count : 0);
-    for (size_t i = 0; i < history->count; i++) {
-        const struct history_record *record = &history->records[i];
-        put64(&writer, record->value);
-        put64(&writer, record->invoke);
-        put64(&writer, record->ret);
-        put64(&writer,
-              record->thread | (uint64_t)record->op << 32 | (uint64_t)record->result << 40);
-    }
-    put_keys(&writer, history->initial, history->initial_count);
-    for (size_t i = 0; i < history->set_count; i++)
-        put64(&writer, history->sets[i].count);
-    put_keys(&writer, history->set_keys, history->set_key_count);
-    if (strings != NULL)
-        put_strings(&writer, strings);
-    put64(&writer, writer.sum);
-    return ferror(file) ? -EIO : 0;
+    struct writer *writer = malloc(sizeof *writer);
+    if (writer == NULL)
+        return -ENOMEM;
+    writer->file = file;
+    writer->sum = HISTORY_SUM_START;
+    writer->used = 0;
+    int status = put_history(writer, history);
+    free(writer);
+    return status == 0 && ferror(file) ? -EIO : status;
 }
 
 /* ---- reading ---- */
 
 struct reader {
-    const unsigned char *data;
-    size_t at;
-    const char *name;
+    struct history_source *source;
     struct history *history;
     struct history_error *error;
+    const struct history_counts *counts;
+    uint64_t *keys; /* the set being read */
+    size_t key_capacity;
 };
 
-#define REFUSE(reader, offset, format, ...)                                                        \
-    history__refuse((reader)->error, "%s: byte %zu: " format, (reader)->name, (size_t)(offset),    \
-                    __VA_ARGS__)
+#define REFUSE(reader, format, ...)                                                                \
+    HISTORY_REFUSE_AT((reader)->source, (reader)->error, history__position((reader)->source),      \
+                      format, __VA_ARGS__)
 
-struct counts {
-    uint64_t version, records, initial, sets, set_keys, strings, string_bytes;
-};
-
-static uint64_t get64(struct reader *reader)
+/* Makes `count` bytes available, or refuses. */
+static int await(struct reader *reader, size_t count, const char *what)
 {
-    uint64_t value = load64(reader->data + reader->at);
-    reader->at += 8;
-    return value;
-}
-
-/* The header, against the size of the file: no count is believed before the bytes are there. */
-static int read_header(struct reader *reader, size_t size, struct counts *counts)
-{
-    if (size < HISTORY_MAGIC_SIZE || memcmp(reader->data, HISTORY_MAGIC, HISTORY_MAGIC_SIZE) != 0)
-        return REFUSE(reader, 0, "%s", "not a binary history: bad magic");
-    if (size < HEADER_SIZE + 8)
-        return REFUSE(reader, size, "%s", "the file is cut off within the header");
-    reader->at = HISTORY_MAGIC_SIZE;
-    counts->version = get64(reader);
-    uint64_t flags = get64(reader);
-    if (counts->version < VERSION_OLDEST || counts->version > VERSION)
-        return REFUSE(reader, reader->at - 16, "unknown version %" PRIu64, counts->version);
-    counts->records = get64(reader);
-    counts->initial = get64(reader);
-    counts->sets = get64(reader);
-    counts->set_keys = get64(reader);
-    counts->strings = get64(reader);
-    counts->string_bytes = get64(reader);
-    const uint64_t most = (uint64_t)1 << 48; /* keeps the sum below from overflowing */
-    if (counts->records > HISTORY_MAX_RECORDS || counts->initial > most || counts->sets > most ||
-        counts->set_keys > most || counts->strings > most || counts->string_bytes > most)
-        return REFUSE(reader, HISTORY_MAGIC_SIZE + 16, "%s", "a count in the header is too large");
-    if (flags > FLAG_STRINGS || (flags == 0 && counts->strings + counts->string_bytes != 0))
-        return REFUSE(reader, HISTORY_MAGIC_SIZE + 8, "unknown flags %" PRIu64, flags);
-    uint64_t expected = HEADER_SIZE + counts->records * RECORD_SIZE +
-                        8 * (counts->initial + counts->sets + counts->set_keys + counts->strings +
-                             (counts->string_bytes + 7) / 8) +
-                        8;
-    if (size < expected)
-        return REFUSE(reader, size, "the file is cut off: its header promises %" PRIu64 " bytes",
-                      expected);
-    if (size > expected)
-        return REFUSE(reader, expected, "%s", "there are bytes after the end of the history");
-    return 0;
-}
-
-static int check_sum(struct reader *reader, size_t size)
-{
-    uint64_t sum = CHECKSUM_START;
-    for (size_t i = 0; i < size - 8; i += 8)
-        sum = checksum_word(sum, load64(reader->data + i));
-    if (sum != load64(reader->data + size - 8))
-        return REFUSE(reader, size - 8, "%s", "the checksum does not match: the file is corrupt");
-    return 0;
-}
-
-static int read_records(struct reader *reader, size_t count, uint64_t version)
-{
-    int status = history_reserve(reader->history, count);
-    if (status != 0)
+    struct history_source *source = reader->source;
+    int status = history__fill(source, count);
+    if (status != 0 || history__unused(source) >= count)
         return status;
-    for (size_t i = 0; i < count; i++) {
-        struct history_record *record = &reader->history->records[i];
-        record->value = get64(reader);
-        record->invoke = get64(reader);
-        record->ret = get64(reader);
-        uint64_t rest = get64(reader);
-        record->thread = (uint32_t)rest;
-        record->op = (uint8_t)(rest >> 32);
-        record->result = (uint8_t)(rest >> 40);
-        record->reserved = (uint16_t)(rest >> 48);
-        if (record->reserved != 0)
-            return REFUSE(reader, reader->at - 2, "record %zu: reserved bytes are not zero", i);
-        if (version < 2 && history_record_counts(record))
-            return REFUSE(reader, reader->at - 3, "record %zu: a clear counts keys in version 1",
-                          i);
-    }
-    reader->history->count = count;
-    return 0;
+    return HISTORY_REFUSE_AT(source, reader->error, source->before + source->end,
+                             "the file is cut off within %s", what);
 }
 
-/* Reads `count` keys into new memory. */
-static int read_keys(struct reader *reader, size_t count, uint64_t **keys)
+static int read_varint(struct reader *reader, const char *what, uint64_t *value)
 {
-    *keys = malloc((count + 1) * sizeof **keys);
-    if (*keys == NULL)
-        return -ENOMEM;
-    for (size_t i = 0; i < count; i++)
-        (*keys)[i] = get64(reader);
-    return 0;
-}
-
-static int read_initial(struct reader *reader, size_t count)
-{
-    size_t start = reader->at;
-    uint64_t *keys;
-    int status = read_keys(reader, count, &keys);
-    if (status != 0)
-        return status;
-    status = history_set_initial(reader->history, keys, count);
-    free(keys);
-    return status == -EINVAL ? REFUSE(reader, start, "%s", "the initial set has a key twice")
-                             : status;
-}
-
-static int read_sets(struct reader *reader, size_t set_count, size_t key_count)
-{
-    size_t counts_at = reader->at, keys_at = counts_at + 8 * set_count;
-    uint64_t *keys;
-    reader->at = keys_at;
-    int status = read_keys(reader, key_count, &keys);
-    size_t used = 0;
-    for (size_t i = 0; status == 0 && i < set_count; i++) {
-        uint64_t count = load64(reader->data + counts_at + 8 * i), number;
-        if (count > key_count - used) {
-            status = REFUSE(reader, counts_at + 8 * i, "set %zu has more keys than there are", i);
-            break;
+    struct history_source *source = reader->source;
+    *value = 0;
+    for (unsigned shift = 0;; shift += 7) {
+        if (history__unused(source) == 0) {
+            int status = await(reader, 1, what);
+            if (status != 0)
+                return status;
         }
-        status = history_add_set(reader->history, keys + used, (size_t)count, &number);
-        if (status == -EINVAL)
-            status = REFUSE(reader, keys_at + 8 * used, "set %zu has a key twice", i);
-        used += (size_t)count;
+        uint64_t byte = (unsigned char)source->bytes[source->at];
+        if (shift == 63 && byte > 1)
+            return REFUSE(reader, "a number in %s does not fit in 64 bits", what);
+        source->at++;
+        *value |= (byte & 0x7f) << shift;
+        if (byte < 0x80)
+            return 0;
     }
-    if (status == 0 && used != key_count)
-        status = REFUSE(reader, counts_at, "%s", "there are keys that belong to no set");
-    free(keys);
-    return status;
 }
 
-static int read_strings(struct reader *reader, size_t count, size_t byte_count)
+/* Reads `count` keys into reader->keys. */
+static int read_keys(struct reader *reader, uint64_t count, const char *what)
 {
-    const char *bytes = (const char *)reader->data + reader->at + 8 * count;
-    size_t used = 0;
+    uint64_t key = 0, difference;
     for (size_t i = 0; i < count; i++) {
-        uint64_t length = get64(reader), key;
-        if (length > byte_count - used)
-            return REFUSE(reader, reader->at - 8, "string %zu is longer than all together", i);
-        int status = history_intern(reader->history, bytes + used, (size_t)length, &key);
+        int status = read_varint(reader, what, &difference);
+        if (status == 0)
+            status = history__grow(&reader->keys, &reader->key_capacity, i, 1, sizeof key);
         if (status != 0)
             return status;
-        if (key != i)
-            return REFUSE(reader, reader->at - 8, "string %zu occurs twice", i);
-        used += (size_t)length;
+        key += difference;
+        reader->keys[i] = key;
+        if (reader->history->strings != NULL && key >= reader->history->strings->count)
+            return REFUSE(reader, "a key in %s is not the number of a string", what);
     }
-    if (used != byte_count)
-        return REFUSE(reader, reader->at, "%s", "there are bytes that belong to no string");
     return 0;
 }
 
-/* What the checksum cannot tell: whether the writer wrote sense. */
-static int check_sense(struct reader *reader)
+static int read_strings(struct reader *reader)
 {
-    const struct history *history = reader->history;
-    for (size_t i = 0; i < history->count; i++) {
-        const char *fault = history__record_fault(history, &history->records[i]);
+    const struct history_counts *counts = reader->counts;
+    uint64_t left = counts->string_bytes, length, key;
+    /* Keys are strings even where there is none, as in an empty history. */
+    int status = counts->flags & HISTORY_FLAG_STRINGS ? history__use_strings(reader->history) : 0;
+    for (size_t i = 0; status == 0 && i < counts->strings; i++) {
+        status = read_varint(reader, "the strings", &length);
+        if (status == 0 && length > left)
+            status = REFUSE(reader, "string %zu is longer than all together", i);
+        if (status == 0)
+            status = await(reader, (size_t)length, "the strings");
+        if (status == 0)
+            status = history_intern(reader->history, reader->source->bytes + reader->source->at,
+                                    (size_t)length, &key);
+        if (status == 0 && key != i)
+            status = REFUSE(reader, "string %zu occurs twice", i);
+        if (status == 0) {
+            reader->source->at += (size_t)length;
+            left -= length;
+        }
+    }
+    return status == 0 && left != 0 ? REFUSE(reader, "%s",
+                                             "there are fewer string bytes than "
+                                             "the header says")
+                                    : status;
+}
+
+static int read_initial(struct reader *reader)
+{
+    int status = read_keys(reader, reader->counts->initial, "the initial set");
+    if (status == 0)
+        status =
+            history_set_initial(reader->history, reader->keys, (size_t)reader->counts->initial);
+    return status == -EINVAL ? REFUSE(reader, "%s", "the initial set has a key twice") : status;
+}
+
+static int read_sets(struct reader *reader)
+{
+    uint64_t left = reader->counts->set_keys, count, number;
+    for (size_t i = 0; i < reader->counts->sets; i++) {
+        int status = read_varint(reader, "the answered sets", &count);
+        if (status == 0 && count > left)
+            status = REFUSE(reader, "set %zu has more keys than there are", i);
+        if (status == 0)
+            status = read_keys(reader, count, "the answered sets");
+        if (status != 0)
+            return status;
+        status = history_add_set(reader->history, reader->keys, (size_t)count, &number);
+        if (status != 0)
+            return status == -EINVAL ? REFUSE(reader, "set %zu has a key twice", i) : status;
+        left -= count;
+    }
+    return left == 0 ? 0 : REFUSE(reader, "%s", "there are fewer set keys than the header says");
+}
+
+/* Takes a field of 8 bytes at most and steps over it. */
+static inline uint64_t field(const char **at, unsigned width)
+{
+    uint64_t value = history__load64(*at);
+    *at += width;
+    return width == 8 ? value : value & ((UINT64_C(1) << width * 8) - 1);
+}
+
+/* Decodes the record at `at`; its length. Up to 8 bytes behind it are looked at. */
+static inline size_t decode(const char *at, const struct history_record *previous,
+                            struct history_record *record)
+{
+    const char *start = at;
+    unsigned kind = (unsigned char)at[0], codes = (unsigned char)at[1];
+    at += 2;
+    record->value = field(&at, widths[codes & 3]);
+    uint64_t pause = field(&at, widths[codes >> 2 & 3]);
+    uint64_t duration = field(&at, widths[codes >> 4 & 3]);
+    record->thread = previous->thread;
+    if (codes >> 6 != 0)
+        record->thread = (uint32_t)field(&at, thread_widths[codes >> 6]);
+    record->invoke = until(previous) + (pause >> 1 ^ (0 - (pause & 1)));
+    /* a duration that overflows makes the return earlier than the call, which is refused */
+    record->ret = kind & 64 ? HISTORY_PENDING : record->invoke + duration;
+    record->op = kind & 15;
+    record->result = kind >> 4 & 3;
+    record->reserved = 0;
+    return (size_t)(at - start);
+}
+
+static int read_records(struct reader *reader)
+{
+    struct history_source *source = reader->source;
+    struct history *history = reader->history;
+    struct history_record start = {0};
+    struct history_watch watch = {0};
+    size_t count = (size_t)reader->counts->records;
+    int status = history__expect(source, history, count, RECORD_LEAST);
+    for (size_t i = 0; status == 0 && i < count; i++) {
+        if (history__unused(source) < RECORD_MOST && (status = history__fill(source, RECORD_MOST)))
+            break;
+        if (i == history->capacity && (status = history_reserve(history, 1)) != 0)
+            break;
+        struct history_record *record = &history->records[i];
+        size_t length = decode(source->bytes + source->at, i > 0 ? record - 1 : &start, record);
+        if (length > history__unused(source))
+            return await(reader, RECORD_MOST, "the records");
+        const char *fault = (unsigned char)source->bytes[source->at] & 128
+                                ? "unknown flag"
+                                : history__record_fault(history, record);
         if (fault != NULL)
-            return REFUSE(reader, HEADER_SIZE + i * RECORD_SIZE, "record %zu: %s", i, fault);
-    }
-    size_t string_count = history->strings != NULL ? history->strings->count : 0;
-    for (size_t i = 0; history->strings != NULL && i < history->set_key_count; i++) {
-        if (history->set_keys[i] >= string_count)
-            return REFUSE(reader, reader->at, "%s", "a set's key is not the number of a string");
-    }
-    for (size_t i = 0; history->strings != NULL && i < history->initial_count; i++) {
-        if (history->initial[i] >= string_count)
-            return REFUSE(reader, reader->at, "%s", "an initial key is not the number of a string");
+            return REFUSE(reader, "record %zu: %s", i, fault);
+        history__watch(&watch, record);
+        source->at += length;
+        history->count++;
     }
     size_t bad, other;
-    int status = history__find_overlap(history, &bad, &other);
+    if (status == 0 && watch.in_doubt)
+        status = history__find_overlap(history, &bad, &other);
     if (status == 1)
-        return REFUSE(reader, HEADER_SIZE + bad * RECORD_SIZE,
-                      "record %zu overlaps record %zu of the same thread %" PRIu32, bad, other,
-                      history->records[bad].thread);
+        return REFUSE(reader, "record %zu overlaps record %zu of the same thread %" PRIu32, bad,
+                      other, history->records[bad].thread);
     return status;
 }
 
-int history__parse_binary(const unsigned char *data, size_t size, const char *name,
-                          struct history *history, struct history_error *error)
+static int read_end(struct reader *reader, uint64_t start)
 {
-    struct reader reader = {.data = data, .name = name, .history = history, .error = error};
-    struct counts counts = {0};
-    int status = read_header(&reader, size, &counts);
+    struct history_source *source = reader->source;
+    size_t padding = (size_t)((start - history__position(source)) & 7);
+    int status = await(reader, padding + 8, "the checksum");
+    if (status != 0)
+        return status;
+    source->at += padding;
+    uint64_t sum = history__sum_end(source);
+    if (sum != history__load64(source->bytes + source->at))
+        return REFUSE(reader, "%s", "the checksum does not match: the file is corrupt");
+    source->at += 8;
+    return 0;
+}
+
+/* No count is believed: memory is asked for as the bytes come. */
+static int read_header(struct reader *reader, struct history_counts *counts)
+{
+    struct history_source *source = reader->source;
+    int status = history__fill(source, HISTORY_HEADER_SIZE);
+    if (status != 0)
+        return status;
+    const char *at = source->bytes + source->at;
+    size_t there = history__unused(source);
+    if (memcmp(at, HISTORY_MAGIC, there < HISTORY_MAGIC_SIZE ? there : HISTORY_MAGIC_SIZE) != 0)
+        return REFUSE(reader, "%s", "no binary history begins here: bad magic");
+    status = await(reader, HISTORY_HEADER_SIZE, "the header");
+    if (status != 0)
+        return status;
+    uint64_t *const numbers[] = {&counts->version, &counts->flags,       &counts->records,
+                                 &counts->initial, &counts->sets,        &counts->set_keys,
+                                 &counts->strings, &counts->string_bytes};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        *numbers[i] = history__load64(at + HISTORY_MAGIC_SIZE + 8 * i);
+    if (counts->version < 1 || counts->version > VERSION)
+        return REFUSE(reader, "unknown version %" PRIu64, counts->version);
+    const uint64_t most = (uint64_t)1 << 48;
+    if (counts->records > HISTORY_MAX_RECORDS || counts->initial > most || counts->sets > most ||
+        counts->set_keys > most || counts->strings > most || counts->string_bytes > most)
+        return REFUSE(reader, "%s", "a count in the header is too large");
+    uint64_t known = HISTORY_FLAG_STRINGS | (counts->version < 3 ? 0 : HISTORY_FLAG_CONTINUED);
+    if ((counts->flags & ~known) != 0 ||
+        (!(counts->flags & HISTORY_FLAG_STRINGS) && counts->strings + counts->string_bytes != 0))
+        return REFUSE(reader, "unknown flags %" PRIu64, counts->flags);
+    reader->history->continued = (counts->flags & HISTORY_FLAG_CONTINUED) != 0;
+    if (reader->history->continued && counts->initial != 0)
+        return REFUSE(reader, "%s", "it carries on and has an initial set all the same");
+    history__sum_begin(source);
+    source->at += HISTORY_HEADER_SIZE;
+    return 0;
+}
+
+int history__read_binary(struct history_source *source, struct history *history,
+                         struct history_error *error)
+{
+    struct history_counts counts = {0};
+    struct reader reader = {
+        .source = source, .history = history, .error = error, .counts = &counts};
+    uint64_t start = history__position(source);
+    int status = read_header(&reader, &counts);
+    if (status == 0 && counts.version < VERSION)
+        return history__read_fixed(source, &counts, history, error);
     if (status == 0)
-        status = check_sum(&reader, size);
+        status = read_strings(&reader);
     if (status == 0)
-        status = read_records(&reader, (size_t)counts.records, counts.version);
+        status = read_initial(&reader);
     if (status == 0)
-        status = read_initial(&reader, (size_t)counts.initial);
+        status = read_sets(&reader);
     if (status == 0)
-        status = read_sets(&reader, (size_t)counts.sets, (size_t)counts.set_keys);
+        status = read_records(&reader);
     if (status == 0)
-        status = read_strings(&reader, (size_t)counts.strings, (size_t)counts.string_bytes);
-    return status == 0 ? check_sense(&reader) : status;
+        status = read_end(&reader, start);
+    free(reader.keys);
+    return status;
 }

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT
+#define _DEFAULT_SOURCE
 /* The text form of a history: see history.h. */
 #include "history_internal.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define HEADER "# lfset-history "
-#define VERSION 2
+#define VERSION 3
+/* What is written: the older one unless the history carries on, which it does not know. */
 #define VERSION_TEXT "2"
+#define VERSION_TEXT_CONTINUED "3"
 
 static const char *const op_names[HISTORY_OPS] = {
     "add", "remove", "contains", "pop", "snapshot", "drain", "clear", "size", "is_empty"};
@@ -253,19 +254,38 @@ static int parse_initial(struct parser *parser)
     return status == -EINVAL ? REFUSE(parser, "%s", "the initial set has a key twice") : status;
 }
 
-/* A line that begins with '#': the initial set, or a remark. */
+/* Steps over a word of a remark, if it is there: up to a blank or to the set that follows. */
+static bool take_word(struct parser *parser, const char *word)
+{
+    size_t length = strlen(word);
+    if ((size_t)(parser->end - parser->at) < length || memcmp(parser->at, word, length) != 0)
+        return false;
+    parser->at += length;
+    if (at_column_end(parser, false) || *parser->at == '{')
+        return true;
+    parser->at -= length;
+    return false;
+}
+
+static int parse_continued(struct parser *parser)
+{
+    if (parser->initial_line != 0)
+        return REFUSE(parser, "the initial set was given before, on line %zu",
+                      parser->initial_line);
+    parser->initial_line = parser->line;
+    parser->history->continued = true;
+    return parse_line_end(parser);
+}
+
+/* A line that begins with '#': the initial set, that there is none but what came before, or a
+ * remark. */
 static int parse_remark(struct parser *parser)
 {
-    static const char word[] = "initial";
     parser->at++;
     skip_blanks(parser);
-    size_t length = sizeof word - 1;
-    if ((size_t)(parser->end - parser->at) < length || memcmp(parser->at, word, length) != 0)
-        return 0;
-    parser->at += length;
-    if (!at_column_end(parser, false) && *parser->at != '{')
-        return 0;
-    return parse_initial(parser);
+    if (take_word(parser, "initial"))
+        return parse_initial(parser);
+    return parser->version >= 3 && take_word(parser, "continued") ? parse_continued(parser) : 0;
 }
 
 static int parse_operation(struct parser *parser, uint8_t *op)
@@ -421,14 +441,14 @@ static int parse_header(struct parser *parser)
     parser->at += length;
     int status = parse_number(parser, "version", false, &parser->version);
     if (status == 0 && (parser->version < 1 || parser->version > VERSION))
-        status = REFUSE(parser, "unknown version %" PRIu64, parser->version);
+        return REFUSE(parser, "unknown version %" PRIu64, parser->version);
     return status == 0 ? parse_line_end(parser) : status;
 }
 
 /* Parses the line at the cursor. */
 static int parse_line(struct parser *parser)
 {
-    if (parser->line == 1)
+    if (parser->version == 0)
         return parse_header(parser);
     skip_blanks(parser);
     if (parser->at == parser->end)
@@ -448,31 +468,52 @@ static int refuse_overlap(struct parser *parser, const size_t *lines)
                   parser->history->records[bad].thread, lines[other]);
 }
 
-int history__parse_text(const char *data, size_t size, const char *name, struct history *history,
-                        struct history_error *error)
+/* Does another history begin here? */
+static bool at_header(const struct history_source *source)
 {
-    struct parser parser = {.name = name, .history = history, .error = error, .line = 1};
-    const char *next = data, *stop = data + size;
+    const size_t length = sizeof HEADER - 1;
+    return history__unused(source) >= length &&
+           memcmp(source->bytes + source->at, HEADER, length) == 0;
+}
+
+/* Takes the next line and parses it. 1; 0: the history has ended; else a negative errno. */
+static int next_line(struct parser *parser, struct history_source *source)
+{
+    int status = history__fill(source, sizeof HEADER - 1);
+    if (status == 0 && parser->version != 0 && at_header(source))
+        return 0;
+    size_t length;
+    if (status == 0)
+        status = history__take_line(source, &parser->at, &length);
+    parser->line = source->line;
+    if (status == 0 && parser->version == 0) {
+        parser->line++;
+        return REFUSE(parser, "%s", "not a history: it is empty");
+    }
+    /* A number may have lost its last digits and still be a number. */
+    if (status == -EINVAL)
+        return REFUSE(parser, "%s", "the last line is cut off: it has no newline");
+    if (status != 1)
+        return status;
+    parser->end = parser->at + length;
+    status = parse_line(parser);
+    return status == 0 ? 1 : status;
+}
+
+int history__read_text(struct history_source *source, struct history *history,
+                       struct history_error *error)
+{
+    struct parser parser = {.name = source->name, .history = history, .error = error};
     size_t *lines = NULL; /* of the records */
-    size_t line_capacity = 0;
-    int status = size > 0 ? 0 : REFUSE(&parser, "%s", "not a history: it is empty");
-    for (; status == 0 && next < stop; parser.line++) {
-        const char *newline = memchr(next, '\n', (size_t)(stop - next));
-        parser.at = next;
-        parser.end = newline;
-        if (newline == NULL) {
-            /* A number may have lost its last digits and still be a number. */
-            status = REFUSE(&parser, "%s", "the last line is cut off: it has no newline");
+    size_t line_capacity = 0, before = 0;
+    int status;
+    while ((status = next_line(&parser, source)) == 1) {
+        if (history->count == before)
+            continue;
+        status = history__grow(&lines, &line_capacity, before, 1, sizeof *lines);
+        if (status != 0)
             break;
-        }
-        next = newline + 1;
-        size_t before = history->count;
-        status = parse_line(&parser);
-        if (status == 0 && history->count > before) {
-            status = history__grow(&lines, &line_capacity, before, 1, sizeof *lines);
-            if (status == 0)
-                lines[before] = parser.line;
-        }
+        lines[before++] = parser.line;
     }
     if (status == 0)
         status = refuse_overlap(&parser, lines);
@@ -552,8 +593,10 @@ void history_print_operation(const struct history *history, const struct history
 
 int history_write_text(const struct history *history, FILE *file)
 {
-    fputs(HEADER VERSION_TEXT "\n", file);
-    if (history->initial_count > 0) {
+    fputs(history->continued ? HEADER VERSION_TEXT_CONTINUED "\n# continued\n"
+                             : HEADER VERSION_TEXT "\n",
+          file);
+    if (history->initial_count > 0 && !history->continued) {
         fputs("# initial ", file);
         print_set(history, history->initial, history->initial_count, SIZE_MAX, file);
         fputc('\n', file);

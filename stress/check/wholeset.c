@@ -321,7 +321,7 @@ static void save_trace(struct checker_wholeset *search)
     for (size_t i = 0; i < search->trail_count; i++) {
         const struct undo *undo = &search->trail[i];
         if ((undo->kind == UNDO_USE || undo->kind == UNDO_USE_WHOLE) &&
-            checker__trace_add(checker, undo->subject, undo->value) != 0)
+            checker__trace_add(checker, checker->order[undo->subject], undo->value) != 0)
             search->out_of_memory = true;
     }
 }
@@ -599,6 +599,11 @@ int checker__wholeset_run(struct checker *checker, struct checker_result *result
     struct checker_wholeset *search = checker->wholeset;
     search->checker = checker;
     search->result = result;
+    search->one_end = false;
     int status = start(search);
-    return status == 0 ? search_all(search) : status;
+    if (status == 0)
+        status = search_all(search);
+    if (status == 0 && result->verdict == CHECKER_LINEARIZABLE)
+        search->one_end = checker__has_one_end(search);
+    return status;
 }

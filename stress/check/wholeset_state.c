@@ -3,6 +3,9 @@
 #include "wholeset_state.h"
 #include "history_internal.h"
 
+#include <errno.h>
+#include <stdlib.h>
+
 static void list_insert(struct link *links, uint32_t *first, uint32_t previous, uint32_t op)
 {
     uint32_t next = previous == NONE ? *first : links[previous].next;
@@ -274,4 +277,48 @@ void checker__open(struct checker_wholeset *search, uint32_t op)
         if (key->present != (opened->class == CLASS_READ_1) && opened->ret < key->read_deadline)
             wait_read(search, opened->key, opened->ret);
     }
+}
+
+/* Where every operation returned and none emptied the set, every key's state follows from how often it
+ * was toggled. From a snapshot, drain or clear that overlaps nothing the state is certain again. */
+bool checker__has_one_end(const struct checker_wholeset *search)
+{
+    const struct checker *checker = search->checker;
+    const struct history_record *resting = NULL; /* has overlapped nothing so far */
+    uint64_t busy_until = 0;                     /* latest return, + 1 */
+    bool certain = true;
+    for (uint32_t i = 0; i < checker->count; i++) {
+        const struct history_record *record = record_of(search, i);
+        if (checker->ops[i].class == CLASS_DROPPED)
+            continue;
+        if (resting != NULL && record->invoke > resting->ret)
+            certain = true;
+        else if (resting != NULL)
+            certain = certain && resting->op == HISTORY_SNAPSHOT;
+        resting = NULL;
+        bool pending = record->ret == HISTORY_PENDING;
+        bool empties = record->op == HISTORY_CLEAR || record->op == HISTORY_DRAIN;
+        if (!pending && (empties || record->op == HISTORY_SNAPSHOT) && busy_until <= record->invoke)
+            resting = record;
+        else if (pending || empties)
+            certain = false;
+        uint64_t until = pending ? NEVER : record->ret + 1;
+        busy_until = until > busy_until ? until : busy_until;
+    }
+    return certain || resting != NULL;
+}
+
+int checker__wholeset_end(const struct checker *checker, struct history *next)
+{
+    const struct checker_wholeset *search = checker->wholeset;
+    if (!search->one_end)
+        return -EAGAIN;
+    uint64_t *keys = malloc((search->present_count + 1) * sizeof *keys);
+    if (keys == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < search->present_count; i++)
+        keys[i] = checker->key_value[search->present[i]];
+    int status = history_set_initial(next, keys, search->present_count);
+    free(keys);
+    return status;
 }

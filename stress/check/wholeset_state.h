@@ -102,6 +102,7 @@ struct checker_wholeset {
     uint32_t known_events; /* events below this were reached before: looking again is a step */
     uint32_t furthest;     /* the event + 1 of the failure noted */
     bool out_of_memory;
+    bool one_end; /* the state at the end of what was linearizable is certain */
 };
 
 /** The record of an operation, and what a snapshot or drain answered. */
@@ -160,6 +161,9 @@ void checker__absorb(struct checker_wholeset *search, uint32_t key, uint64_t now
 
 /** A clear or drain takes effect. */
 void checker__make_empty(struct checker_wholeset *search, uint32_t whole, uint64_t now);
+
+/** Can what was checked end in one state only, whatever the order? */
+bool checker__has_one_end(const struct checker_wholeset *search);
 
 /** Undoes all changes but the first `trail_count`. The fingerprint is the caller's affair. */
 void checker__undo_to(struct checker_wholeset *search, size_t trail_count);

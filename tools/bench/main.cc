@@ -2,14 +2,18 @@
 // lfset-bench: lfset beside other sets, in turns, on the same keys.
 #include <argp.h>
 #include <cerrno>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
+#include <sstream>
 #include <stdexcept>
 #include <unistd.h>
 
 #include <lfset/lfset.h>
 
+#include "peer_plugin.h"
 #include "report.h"
 #include "run.h"
 
@@ -19,22 +23,32 @@ namespace
 constexpr uint64_t KEYS_MAX = uint64_t(1) << 31;
 constexpr unsigned THREADS_MAX = 256;
 
-std::vector<peer> peers;
+std::deque<peer> peers; // settings point to them
 
 struct options {
     struct settings settings;
     std::string json;
     std::string html;
     std::string bytes_of;
+    std::vector<const peer *> plugins;
+    scenario custom = {"custom", nullptr, shape::MIX, 90, 5, 0, 0, 1, 0, RANDOM};
+    std::string custom_about; // empty: none is asked for
     bool headline = false;
     bool wake = false;
+    bool costs = false;
 };
 
 enum {
     OPTION_HEADLINE = 256,
     OPTION_WAKE,
+    OPTION_COSTS,
     OPTION_JSON,
     OPTION_HTML,
+    OPTION_PEER,
+    OPTION_MIX,
+    OPTION_SKEW,
+    OPTION_HOT,
+    OPTION_BURST,
     OPTION_SEED,
     OPTION_LIST,
     OPTION_BYTES_OF
@@ -48,10 +62,21 @@ const argp_option descriptions[] = {
      "and "
      "a poller; 15 seconds",
      0},
+    {"costs", OPTION_COSTS, nullptr, 0,
+     "Instead, what lfset's operations cost, alone, as the set grows (default: 10^3 to 10^7 keys)",
+     0},
     {"scenario", 's', "NAME,...", 0, "Scenarios, by name (--list)", 0},
+    {"mix", OPTION_MIX, "C/A/R", 0,
+     "A scenario of your own, named custom: so many percent contains, add and remove", 0},
+    {"skew", OPTION_SKEW, "S", 0, "Its keys have a Zipf distribution of this exponent, below 1", 0},
+    {"hot", OPTION_HOT, "N", 0, "Only so many keys are in use", 0},
+    {"burst", OPTION_BURST, "N", 0,
+     "All threads pause after N operations each and go on together; pauses are not counted", 0},
     {"keys", 'k', "N,...", 0, "Keys present; twice as many are in use (1000000, or 1e6)", 0},
     {"threads", 't', "N,...", 0, "Threads at a time (default: 2, or the processors if fewer)", 0},
     {"peers", 'p', "NAME,...", 0, "Sets to compare (--list)", 0},
+    {"peer", OPTION_PEER, "FILE.so", 0,
+     "Also a set of yours, through the interface of lfset/target.h; may be repeated", 0},
     {"rounds", 'r', "N", 0, "Rounds, each with one slice of every peer (default 5)", 0},
     {"seconds", 'S', "S", 0, "Length of a slice (default 0.15)", 0},
     {"json", OPTION_JSON, "FILE", 0, "Write everything that was found to FILE", 0},
@@ -100,11 +125,11 @@ uint64_t whole(argp_state *state, const char *what, const std::string &text, uin
     return static_cast<uint64_t>(value);
 }
 
-template <class Named>
-const Named *named(argp_state *state, const char *what, const std::vector<Named> &list,
-                   const std::string &name)
+template <class List>
+const typename List::value_type *named(argp_state *state, const char *what, const List &list,
+                                       const std::string &name)
 {
-    for (const Named &item : list)
+    for (const auto &item : list)
         if (item.name == name)
             return &item;
     argp_error(state, "%s: there is no '%s'; --list tells what there is", what, name.c_str());
@@ -121,6 +146,21 @@ void list_all()
         printf("  %-24s%s\n", peer.name, peer.about);
 }
 
+void mix(argp_state *state, const char *text, scenario &custom)
+{
+    double parts[3];
+    std::stringstream stream(text);
+    std::string part;
+    size_t count = 0;
+    for (; std::getline(stream, part, '/') && count < 3; count++)
+        parts[count] = number(state, "mix", part, 0, 100);
+    if (count != 3 || !stream.eof() || std::fabs(parts[0] + parts[1] + parts[2] - 100) > 1e-6)
+        argp_error(state, "mix: '%s' is not three percentages C/A/R that make 100", text);
+    custom.reads = parts[0];
+    custom.adds = parts[1];
+    custom.shape = parts[0] == 100 ? shape::READ : shape::MIX;
+}
+
 error_t parse(int key, char *argument, argp_state *state)
 {
     options &options = *static_cast<struct options *>(state->input);
@@ -131,6 +171,9 @@ error_t parse(int key, char *argument, argp_state *state)
         return 0;
     case OPTION_WAKE:
         options.wake = true;
+        return 0;
+    case OPTION_COSTS:
+        options.costs = true;
         return 0;
     case 's':
         for (const std::string &name : split(argument))
@@ -148,6 +191,30 @@ error_t parse(int key, char *argument, argp_state *state)
     case 'p':
         for (const std::string &name : split(argument))
             settings.peers.push_back(named(state, "peers", peers, name));
+        return 0;
+    case OPTION_MIX:
+        mix(state, argument, options.custom);
+        options.custom_about += std::string(" --mix ") + argument;
+        return 0;
+    case OPTION_SKEW:
+        options.custom.skew = number(state, "skew", argument, 0, 0.999);
+        options.custom_about += std::string(" --skew ") + argument;
+        return 0;
+    case OPTION_HOT:
+        options.custom.hot = static_cast<unsigned>(whole(state, "hot", argument, 1, UINT32_MAX));
+        options.custom_about += std::string(" --hot ") + argument;
+        return 0;
+    case OPTION_BURST:
+        options.custom.burst = whole(state, "burst", argument, CHUNK, 1u << 30);
+        options.custom_about += std::string(" --burst ") + argument;
+        return 0;
+    case OPTION_PEER:
+        try {
+            peers.push_back(peer_plugin(argument));
+            options.plugins.push_back(&peers.back());
+        } catch (const std::exception &error) {
+            argp_error(state, "peer: %s", error.what());
+        }
         return 0;
     case 'r':
         settings.rounds = static_cast<unsigned>(whole(state, "rounds", argument, 1, 1000));
@@ -182,11 +249,12 @@ error_t parse(int key, char *argument, argp_state *state)
     }
 }
 
-template <class Named>
-std::vector<const Named *> pick(const std::vector<Named> &list, std::vector<std::string> names)
+template <class List>
+std::vector<const typename List::value_type *> pick(const List &list,
+                                                    std::vector<std::string> names)
 {
-    std::vector<const Named *> picked;
-    for (const Named &item : list)
+    std::vector<const typename List::value_type *> picked;
+    for (const auto &item : list)
         if (std::find(names.begin(), names.end(), item.name) != names.end())
             picked.push_back(&item);
     return picked;
@@ -195,6 +263,10 @@ std::vector<const Named *> pick(const std::vector<Named> &list, std::vector<std:
 void fill_in(options &options)
 {
     struct settings &settings = options.settings;
+    if (!options.custom_about.empty()) {
+        options.custom.about = options.custom_about.c_str() + 1;
+        settings.scenarios.push_back(&options.custom);
+    }
     if (options.headline) {
         settings.rounds = std::min(settings.rounds, 3u);
         if (settings.keys.empty())
@@ -205,6 +277,8 @@ void fill_in(options &options)
             settings.peers = pick(peers, {"lfset-hp", "lfset-rcu-section", "cds_lfht-qsbr",
                                           "absl-mutex", "absl-256"});
     }
+    if (settings.keys.empty() && options.costs)
+        settings.keys = {1000, 10000, 100000, 1000000, 10000000};
     if (settings.keys.empty())
         settings.keys = {10000, 1000000, 10000000};
     if (settings.scenarios.empty())
@@ -213,9 +287,24 @@ void fill_in(options &options)
     if (settings.peers.empty())
         for (const peer &peer : peers)
             settings.peers.push_back(&peer);
+    for (const peer *plugin : options.plugins)
+        if (std::find(settings.peers.begin(), settings.peers.end(), plugin) == settings.peers.end())
+            settings.peers.push_back(plugin);
     if (settings.threads.empty())
         settings.threads = {
             static_cast<unsigned>(std::max(1l, std::min(2l, sysconf(_SC_NPROCESSORS_ONLN))))};
+}
+
+int measure_costs(const options &options, const std::string &command)
+{
+    const struct settings &settings = options.settings;
+    std::vector<cost> costs = costs_run(settings.keys, settings.rounds, settings.seed);
+    report_costs_table(costs);
+    printf("\nmeasured by: %s\n", command.c_str());
+    bool failed =
+        !options.json.empty() && report_costs_json(options.json.c_str(), command, costs) != 0;
+    return failed ||
+           (!options.html.empty() && report_costs_html(options.html.c_str(), command, costs) != 0);
 }
 
 std::string joined(int argc, char **argv)
@@ -256,6 +345,8 @@ int main(int argc, char **argv)
             return !options.json.empty() &&
                    report_wake_json(options.json.c_str(), command, results) != 0;
         }
+        if (options.costs)
+            return measure_costs(options, command);
         std::vector<cell> cells = run_all(options.settings);
         report_table(cells);
         printf("\nmeasured by: %s\n", command.c_str());

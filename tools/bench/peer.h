@@ -3,7 +3,7 @@
 // are one thread's handle to a set:
 //
 //     struct some_peer : peer_base<some_peer> {
-//         static void *create();
+//         static void *create(const peer *self);
 //         static void destroy(void *set);
 //         static uint64_t size(void *set);
 //         explicit some_peer(void *set);      the thread arrives; the destructor: it leaves
@@ -70,6 +70,7 @@ struct work {
     size_t key_at = 0;  // where in the stream the last slice ended
     size_t kind_at = 0; // likewise
     unsigned batch = 1;
+    size_t burst = 0; // a pause after so many operations, which is not counted; 0: none
     const std::atomic<uint32_t> *warm = nullptr;
     const std::atomic<uint32_t> *stop = nullptr;
 
@@ -101,11 +102,14 @@ struct peer {
     unsigned keys; // of key_type
     bool takes_snapshots;
     bool stalls;
-    void *(*create)();
+    bool bursts;
+    void *(*create)(const peer *self);
     void (*destroy)(void *set);
-    uint64_t (*size)(void *set);
+    uint64_t (*size)(void *set); // NULL: it cannot tell
     uint64_t (*bytes)(void *set);
     void (*run)(void *set, work *work);
+    const void *context; // create's
+    const char *path;    // of the shared object it is from, or NULL
 };
 
 // What a peer has when it has nothing of its own.
@@ -171,6 +175,18 @@ extern const std::vector<peer> peers_lfset, peers_urcu, peers_absl, peers_ck, pe
 namespace loops
 {
 
+// All threads pause until the clock shows the next full millisecond, so that their bursts meet. How
+// long it was, ns.
+inline uint64_t pause_after_burst()
+{
+    constexpr uint64_t PERIOD = 1000000;
+    uint64_t start = now_ns(), end = (start / PERIOD + 1) * PERIOD;
+    timespec until = {static_cast<time_t>(end / 1000000000u), static_cast<long>(end % 1000000000u)};
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr) != 0) {
+    }
+    return now_ns() - start;
+}
+
 template <class Step> void repeat(work *work, Step step)
 {
     const uint64_t *keys = work->stream->keys.data();
@@ -179,15 +195,17 @@ template <class Step> void repeat(work *work, Step step)
     size_t key_at = work->key_at / CHUNK * CHUNK, kind_at = work->kind_at;
 
     for (const std::atomic<uint32_t> *until : {work->warm, work->stop}) {
-        uint64_t operations = 0, start = now_ns();
+        uint64_t operations = 0, paused = 0, start = now_ns();
         do { // once at least, however late the thread comes
             step(keys + key_at, kinds + kind_at);
             key_at = key_at + CHUNK == key_end ? 0 : key_at + CHUNK;
             kind_at = kind_at + CHUNK == kind_end ? 0 : kind_at + CHUNK;
             operations += CHUNK;
+            if (work->burst && operations % work->burst < CHUNK)
+                paused += pause_after_burst();
         } while (!until->load(std::memory_order_relaxed));
         work->operations = operations;
-        work->nanoseconds = now_ns() - start;
+        work->nanoseconds = now_ns() - start - paused;
     }
     work->key_at = key_at;
     work->kind_at = kind_at;
@@ -422,9 +440,21 @@ template <class Peer> void run(void *set, work *work)
 
 template <class Peer> peer peer_of(const char *name, const char *about, bool ours = false)
 {
-    return {
-        name,         about,        ours,          Peer::single, Peer::keys,  Peer::takes_snapshots,
-        Peer::stalls, Peer::create, Peer::destroy, Peer::size,   Peer::bytes, loops::run<Peer>};
+    peer made = {};
+    made.name = name;
+    made.about = about;
+    made.ours = ours;
+    made.single = Peer::single;
+    made.keys = Peer::keys;
+    made.takes_snapshots = Peer::takes_snapshots;
+    made.stalls = Peer::stalls;
+    made.bursts = true;
+    made.create = Peer::create;
+    made.destroy = Peer::destroy;
+    made.size = Peer::size;
+    made.bytes = Peer::bytes;
+    made.run = loops::run<Peer>;
+    return made;
 }
 
 #endif

@@ -97,7 +97,7 @@ class absl_peer : public key_of<Table>::template base<absl_peer<Table, Mutex, sh
     static constexpr bool takes_snapshots = true;
     static constexpr bool stalls = true;
 
-    static void *create()
+    static void *create(const peer *)
     {
         return new parts;
     }

@@ -137,7 +137,7 @@ template <class Set> class cds_peer : public peer_base<cds_peer<Set>>
     }
 
   public:
-    static void *create()
+    static void *create(const peer *)
     {
         start();
         return made(static_cast<Set *>(nullptr));

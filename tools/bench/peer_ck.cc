@@ -64,7 +64,7 @@ class ck_peer : public peer_base<ck_peer>
     }
 
   public:
-    static void *create()
+    static void *create(const peer *)
     {
         static ck_malloc allocator = {allocate, nullptr, release};
         owned *made = new owned;

@@ -128,7 +128,7 @@ template <enum go_kind kind> peer made(const char *name, const char *about)
     peer.name = name;
     peer.about = about;
     peer.keys = NUMBERS;
-    peer.create = [] { return reinterpret_cast<void *>(go().create(kind)); };
+    peer.create = [](const struct peer *) { return reinterpret_cast<void *>(go().create(kind)); };
     peer.destroy = [](void *set) { go().destroy(reinterpret_cast<uintptr_t>(set)); };
     peer.size = [](void *set) { return go().size(reinterpret_cast<uintptr_t>(set)); };
     peer.bytes = [](void *) -> uint64_t { return 0; };

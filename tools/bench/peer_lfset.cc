@@ -35,7 +35,7 @@ struct lfset_peer : Base {
     {
         return static_cast<Set *>(opaque);
     }
-    static void *create()
+    static void *create(const peer *)
     {
         lfset_options options = LFSET_OPTIONS_INIT;
         options.domain = domain;

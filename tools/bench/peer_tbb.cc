@@ -59,7 +59,7 @@ class tbb_peer : public Base<tbb_peer<Key, Hash, Base>>
     }
 
   public:
-    static void *create()
+    static void *create(const peer *)
     {
         return new map;
     }

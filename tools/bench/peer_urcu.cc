@@ -135,7 +135,7 @@ template <class Flavor> class lfht_peer : public peer_base<lfht_peer<Flavor>>
     }
 
   public:
-    static void *create()
+    static void *create(const peer *)
     {
         lfht_set *made = new lfht_set;
         made->table = cds_lfht_new_flavor(lfht_set::INITIAL, 64, 0,

@@ -70,7 +70,7 @@ template <class Map> class xenium_peer : public peer_base<xenium_peer<Map>>
     }
 
   public:
-    static void *create()
+    static void *create(const peer *)
     {
         return new Map;
     }

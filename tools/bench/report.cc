@@ -262,3 +262,36 @@ int report_wake_json(const char *path, const std::string &command,
                                 json_machine(), "wake", list),
                       path);
 }
+
+void report_costs_table(const std::vector<cost> &costs)
+{
+    print_machine();
+    printf("\nnanoseconds, one thread; by keys^exponent they grow with the number of keys\n%-*s",
+           NAME_WIDTH + 8, "");
+    for (uint64_t keys : costs.front().keys)
+        printf("%12s", std::to_string(keys).c_str());
+    printf("%10s\n", "exponent");
+    for (const cost &cost : costs) {
+        printf("%-*s", NAME_WIDTH + 8, cost.name.c_str());
+        for (double nanoseconds : cost.nanoseconds)
+            printf("%12.2f", nanoseconds);
+        printf("%10.2f   ns %s\n", cost.exponent, cost.unit.c_str());
+    }
+}
+
+int report_costs_json(const char *path, const std::string &command, const std::vector<cost> &costs)
+{
+    json_t *list = json_array();
+    for (const cost &cost : costs) {
+        json_t *keys = json_array();
+        for (uint64_t count : cost.keys)
+            json_array_append_new(keys, json_integer(static_cast<json_int_t>(count)));
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s, s:o, s:o, s:f}", "name", cost.name.c_str(),
+                                        "unit", cost.unit.c_str(), "keys", keys, "ns",
+                                        json_numbers(cost.nanoseconds), "exponent", cost.exponent));
+    }
+    return json_write(json_pack("{s:s, s:o, s:o}", "command", command.c_str(), "machine",
+                                json_machine(), "costs", list),
+                      path);
+}

@@ -3,6 +3,7 @@
 #ifndef LFSET_BENCH_REPORT_H
 #define LFSET_BENCH_REPORT_H
 
+#include "costs.h"
 #include "run.h"
 #include "wake.h"
 
@@ -18,5 +19,10 @@ int report_html(const char *path, const std::string &command, const settings &se
 void report_wake_table(const std::vector<wake_result> &results);
 int report_wake_json(const char *path, const std::string &command,
                      const std::vector<wake_result> &results);
+
+void report_costs_table(const std::vector<cost> &costs);
+int report_costs_json(const char *path, const std::string &command, const std::vector<cost> &costs);
+// As report_html.
+int report_costs_html(const char *path, const std::string &command, const std::vector<cost> &costs);
 
 #endif

@@ -332,14 +332,29 @@ void section(page &page, const char *title, const char *about, const std::vector
     page.add(plots);
 }
 
+std::string head(const char *title)
+{
+    return std::string("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+                       "<meta name=\"viewport\" content=\"width=device-width\">"
+                       "<title>lfset bench</title><style>") +
+           style + "</style></head><body>\n<h1>" + title + "</h1>\n";
+}
+
+std::string circumstances(const std::string &command)
+{
+    std::string out = "<p>Measured by <code>" + escaped(command) +
+                      "</code></p>\n<details><summary>The machine</summary><table>\n";
+    for (const auto &fact : machine_facts())
+        out +=
+            "<tr><td>" + escaped(fact.first) + "</td><td>" + escaped(fact.second) + "</td></tr>\n";
+    return out + "</table></details>\n";
+}
+
 std::string heading(const std::string &command, const settings &settings,
                     const std::vector<cell> &cells)
 {
     std::ostringstream out;
-    out << "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-           "<meta name=\"viewport\" content=\"width=device-width\">"
-           "<title>lfset bench</title><style>"
-        << style << "</style></head><body>\n<h1>lfset beside other concurrent sets</h1>\n"
+    out << head("lfset beside other concurrent sets")
         << "<p>Threads add, remove and look up keys in one set, as fast as they can. All sets took "
            "turns on the same keys and operations, "
         << settings.rounds
@@ -350,13 +365,19 @@ std::string heading(const std::string &command, const settings &settings,
         out << "<p><b>" << escaped(mean.name) << "</b>: " << number("%.2f", mean.value)
             << " times as fast as the best of the others in each cell, in the geometric mean of "
             << mean.cells << "; at worst " << number("%.2f", mean.worst) << " times.</p>\n";
-    out << "<p>Measured by <code>" << escaped(command) << "</code></p>\n";
-    out << "<details><summary>The machine</summary><table>\n";
-    for (const auto &fact : machine_facts())
-        out << "<tr><td>" << escaped(fact.first) << "</td><td>" << escaped(fact.second)
-            << "</td></tr>\n";
-    out << "</table></details>\n";
+    out << circumstances(command);
     return out.str();
+}
+
+int write(const char *path, const std::string &text)
+{
+    FILE *file = fopen(path, "w");
+    bool written = file && fputs(text.c_str(), file) >= 0;
+    if (!file || fclose(file) != 0 || !written) {
+        fprintf(stderr, "lfset-bench: %s: cannot write: %s\n", path, strerror(errno));
+        return -1;
+    }
+    return 0;
 }
 
 } // namespace
@@ -393,12 +414,43 @@ int report_html(const char *path, const std::string &command, const settings &se
     section(page, "More keys", "Lower is better.", size_plots(cells));
     page.add("</body></html>\n");
 
-    std::string text = page.finished();
-    FILE *file = fopen(path, "w");
-    bool written = file && fputs(text.c_str(), file) >= 0;
-    if (!file || fclose(file) != 0 || !written) {
-        fprintf(stderr, "lfset-bench: %s: cannot write: %s\n", path, strerror(errno));
-        return -1;
+    return write(path, page.finished());
+}
+
+int report_costs_html(const char *path, const std::string &command, const std::vector<cost> &costs)
+{
+    page page;
+    page.add(head("What lfset's operations cost as the set grows"));
+    page.add("<p>One thread. An exponent of 0 says that a key costs the same in a set of any size; "
+             "what it grows by beyond that is the machine's caches.</p>\n" +
+             circumstances(command));
+    std::string table = "<div class=\"scroll\"><table><tr><th></th>";
+    for (uint64_t keys : costs.front().keys)
+        table += "<th>" + size_name(keys) + " keys</th>";
+    table += "<th>exponent</th><th></th></tr>\n";
+    std::vector<plot> plots;
+    for (const cost &cost : costs) {
+        table += "<tr><td>" + escaped(cost.name) + "</td>";
+        for (double nanoseconds : cost.nanoseconds)
+            table += "<td>" + number("%.2f", nanoseconds) + "</td>";
+        table +=
+            "<td>" + number("%.2f", cost.exponent) + "</td><td>ns " + cost.unit + "</td></tr>\n";
+        plots.push_back({plot::LINES,
+                         cost.name,
+                         "keys",
+                         "ns " + cost.unit,
+                         true,
+                         true,
+                         "",
+                         {{"exponent " + number("%.2f", cost.exponent),
+                           true,
+                           std::vector<double>(cost.keys.begin(), cost.keys.end()),
+                           cost.nanoseconds,
+                           {},
+                           {}}}});
     }
-    return 0;
+    page.add(table + "</table></div>\n");
+    page.add(plots);
+    page.add("</body></html>\n");
+    return write(path, page.finished());
 }

@@ -112,7 +112,7 @@ struct contender {
 
 void create(contender &who)
 {
-    who.set = who.by->create();
+    who.set = who.by->create(who.by);
     who.count = 0;
     who.sum = 0;
     if (!who.set)
@@ -217,6 +217,8 @@ void check_census(const contender &who, const universe &universe)
 
 void check_size(const contender &who)
 {
+    if (!who.by->size)
+        return;
     uint64_t size = who.by->size(who.set);
     if (size != static_cast<uint64_t>(who.count))
         fail(who,
@@ -283,14 +285,15 @@ class runner
     }
 
     // Those that can do it, and the first of them once more.
-    std::vector<contender> contenders(unsigned threads, key_type type, enum shape shape) const
+    std::vector<contender> contenders(unsigned threads, key_type type, enum shape shape,
+                                      size_t burst = 0) const
     {
         std::vector<contender> list;
         for (const peer *peer : settings.peers) {
             bool able = (peer->keys & type) &&
                         (shape != shape::SNAPSHOT || (peer->takes_snapshots && !peer->single)) &&
                         (shape != shape::STALLED || (peer->stalls && !peer->single)) &&
-                        (shape != shape::GROW_READ || !peer->single);
+                        (shape != shape::GROW_READ || !peer->single) && (!burst || peer->bursts);
             if (able)
                 list.push_back({peer, false, peer->single ? 1 : threads});
         }
@@ -335,6 +338,7 @@ class runner
             works[i].task = task_of(cell.scenario->shape);
             works[i].stream = &streams[i];
             works[i].batch = cell.scenario->batch;
+            works[i].burst = cell.scenario->burst;
         }
         if (cell.scenario->shape == shape::STALLED) { // besides those that work
             works.emplace_back();
@@ -379,7 +383,8 @@ class runner
 
     void run_shared(cell &cell, std::vector<contender> &sets, const universe &universe)
     {
-        std::vector<contender> list = contenders(cell.threads, universe.type, cell.scenario->shape);
+        std::vector<contender> list =
+            contenders(cell.threads, universe.type, cell.scenario->shape, cell.scenario->burst);
         std::vector<stream> streams = streams_for(cell, universe);
         std::vector<std::vector<work>> works;
         for (contender &who : list) {
@@ -551,8 +556,11 @@ class runner
 
         std::string peer = result.peer->name, count = std::to_string(keys),
                     seed = std::to_string(settings.seed);
-        const char *arguments[] = {self,          "--bytes-of", peer.c_str(), "--keys",
-                                   count.c_str(), "--seed",     seed.c_str(), nullptr};
+        const char *path = result.peer->path;
+        const char *arguments[] = {
+            self,          "--bytes-of", peer.c_str(), "--keys",
+            count.c_str(), "--seed",     seed.c_str(), path ? "--peer" : nullptr,
+            path,          nullptr};
         posix_spawn_file_actions_t actions;
         posix_spawn_file_actions_init(&actions);
         posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);

@@ -8,9 +8,9 @@
 namespace
 {
 
-constexpr scenario plain(const char *name, const char *about, enum shape shape, unsigned reads)
+constexpr scenario plain(const char *name, const char *about, enum shape shape, double reads)
 {
-    return {name, about, shape, reads, 0, 0, 1, RANDOM};
+    return {name, about, shape, reads, (100 - reads) / 2, 0, 0, 1, 0, RANDOM};
 }
 
 constexpr scenario skewed(scenario of, double exponent)
@@ -233,8 +233,10 @@ stream stream_make(const scenario &scenario, const universe &universe, unsigned 
         made.texts = texts_make(made.keys, universe.type);
     made.kinds.resize(2047 * CHUNK);
     for (uint8_t &kind : made.kinds) {
-        uint64_t draw = random.below(200);
-        kind = draw < 2 * scenario.reads ? CONTAINS : draw < 100 + scenario.reads ? ADD : REMOVE;
+        double draw = 100 * random.unit();
+        kind = draw < scenario.reads                   ? CONTAINS
+               : draw < scenario.reads + scenario.adds ? ADD
+                                                       : REMOVE;
     }
     return made;
 }

@@ -37,10 +37,11 @@ struct scenario {
     const char *name;
     const char *about;
     enum shape shape;
-    unsigned reads; // percent; the rest is split evenly between add and remove
-    double skew;    // exponent of the Zipf distribution of the keys; 0: uniform
-    unsigned hot;   // all operations on so many keys; 0: on all
-    unsigned batch; // keys at a time
+    double reads, adds; // percent; the rest are removes
+    double skew;        // exponent of the Zipf distribution of the keys; 0: uniform
+    unsigned hot;       // all operations on so many keys; 0: on all
+    unsigned batch;     // keys at a time
+    size_t burst;       // all threads pause after so many operations; 0: never
     enum key_type type;
 };
 
