@@ -11,9 +11,10 @@ packages='
     libabsl-dev libtbb-dev libcds-dev libxenium-dev gnuplot-nox golang-go
     libxxhash-dev
     libcriterion-dev
-    clang clang-format libclang-rt-dev
+    clang clang-format libclang-rt-dev valgrind
     cmake
     python3 man-db mandoc
+    chromium
     gawk mawk wamerican-huge time
 '
 [ $# -eq 0 ] || packages=$*
