@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #define _GNU_SOURCE
 #include "platform/memory.h"
+#include "platform/asan.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -11,7 +12,7 @@
 
 /* From here on a block is a mapping of its own: fresh pages are zero without being touched, so that
  * creating a large slice costs its creator a system call instead of a pass over memory. */
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef LFSET__FINDABLE
 #define MAP_THRESHOLD SIZE_MAX // LeakSanitizer does not look into mappings
 #else
 #define MAP_THRESHOLD ((size_t)256 * 1024)

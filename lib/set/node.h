@@ -31,6 +31,7 @@
 #ifndef LFSET__NODE_H
 #define LFSET__NODE_H
 
+#include "platform/asan.h"
 #include "platform/memory.h"
 #include "set/slice.h"
 
@@ -57,16 +58,9 @@ LFSET__INLINE struct lfset__node *lfset__word_node(uint64_t word)
 
 LFSET__INLINE uint64_t lfset__fingerprint(uint64_t hash)
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(LFSET_PLAIN_WORDS)
+#ifdef LFSET__FINDABLE
     (void)hash;
     return 0;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-    (void)hash;
-    return 0;
-#else
-    return hash << LFSET__FINGERPRINT_SHIFT;
-#endif
 #else
     return hash << LFSET__FINGERPRINT_SHIFT;
 #endif

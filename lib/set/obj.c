@@ -379,7 +379,7 @@ int lfset_obj_pop(struct lfset_obj *set, void **object)
         no_reference(set);
         return -ENOMEM;
     }
-    struct lfset__popped popped = {0};
+    struct lfset__popped popped = {.limit = SIZE_MAX}; // an alias has a length, too
     int result = lfset__pop_in(&walk, &popped);
     lfset__walk_leave(&walk);
     if (result == 1) {

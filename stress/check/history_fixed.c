@@ -109,7 +109,8 @@ static int read_sets(struct reader *reader)
         uint64_t count = reader->set_sizes[i], number;
         if (count > key_count - used)
             return REFUSE(reader, "set %zu has more keys than there are", i);
-        status = history_add_set(reader->history, reader->set_keys + used, (size_t)count, &number);
+        const uint64_t *keys = count > 0 ? reader->set_keys + used : NULL;
+        status = history_add_set(reader->history, keys, (size_t)count, &number);
         if (status == -EINVAL)
             return REFUSE(reader, "set %zu has a key twice", i);
         used += (size_t)count;

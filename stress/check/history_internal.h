@@ -55,6 +55,10 @@ static inline const char *history__record_fault(const struct history *history,
         return NULL;
     }
     if (record->ret != HISTORY_PENDING) {
+        if (record->value != 0 &&
+            (record->op == HISTORY_IS_EMPTY || (record->op == HISTORY_POP && record->result == 0) ||
+             (record->op == HISTORY_CLEAR && record->result == HISTORY_CLEAR_SILENT)))
+            return "it has a value, where nothing was answered but the result";
         if (record->op == HISTORY_CLEAR)
             return record->result == HISTORY_CLEAR_SILENT || record->result == HISTORY_CLEAR_COUNTED
                        ? NULL

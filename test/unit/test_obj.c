@@ -322,6 +322,33 @@ TEST_BOTH(obj, batches_own_what_they_accept)
     ledger_end(&ledger);
 }
 
+TEST_BOTH(obj, pop_from_a_clone_takes_the_objects_of_the_original)
+{
+    enum { COUNT = 50 };
+    struct ledger ledger;
+    ledger_init(&ledger, COUNT);
+    struct lfset_obj *set = obj_new(domain, &item_type, NULL), *copy;
+    struct lfset_options options = LFSET_OPTIONS_INIT;
+    options.domain = domain;
+    for (uint64_t key = 0; key < COUNT; key++)
+        CHECK_EQ(obj_add_key(set, &ledger, key), 1);
+    CHECK_EQ(lfset_obj_clone(set, &copy, &options, NULL), 0);
+    for (size_t i = 0; i < COUNT; i++) {
+        CHECK_EQ(lfset_section_enter(), 0);
+        void *object = NULL;
+        CHECK_EQ(lfset_obj_pop(copy, &object), 1);
+        CHECK(item_intact(object), "pop gave something else");
+        CHECK_EQ(lfset_obj_contains(copy, object), 0);
+        CHECK_EQ(lfset_obj_contains(set, object), 1);
+        CHECK_EQ(lfset_section_leave(), 0);
+    }
+    CHECK_EQ(lfset_obj_size(copy, NULL), 0);
+    obj_end(copy, NULL);
+    CHECK_EQ(ledger_destroyed(&ledger), 0);
+    obj_end(set, NULL);
+    ledger_end(&ledger);
+}
+
 TEST_BOTH(obj, pop_takes_every_object_once)
 {
     enum { COUNT = 1000 };
