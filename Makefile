@@ -84,8 +84,25 @@ bench_flags := -Itools/bench -march=native -DURCU_INLINE_SMALL_FUNCTIONS \
 stress_flags := -Ilib -Istress $(JANSSON_CFLAGS) $(if $(MIMALLOC_LIBS),-DLFSET_MIMALLOC)
 unit_flags := -Ilib -Istress -Itest -Itest/unit $(CRITERION_CFLAGS) $(JANSSON_CFLAGS) $(URCU_CFLAGS)
 hooked_flags := -DLFSET_HOOKS
+faults_wrap := malloc calloc realloc aligned_alloc target_lfset_options
 # its urcu/urcu-bp.h stands in for the system's
-explore_flags := -DLFSET_HOOKS -DLFSET_SCALAR -Istress/explore -Istress -Ilib -DCK_USE_CC_BUILTINS=1
+explore_flags := -DLFSET_HOOKS -DLFSET_SCALAR -Istress/explore -Istress -Ilib -DCK_USE_CC_BUILTINS=1 \
+	$(JANSSON_CFLAGS)
+# Its library calls stress/explore/plain.c before each plain access, and is no ASan build for all that.
+explore_plain_flags := -fsanitize=kernel-address -U__SANITIZE_ADDRESS__ \
+	-Dmemcmp=plain_memcmp -Dmemcpy=plain_memcpy -Dmemset=plain_memset \
+	$(if $(findstring clang,$(shell $(CC) --version)),\
+	-Wno-builtin-macro-redefined '-D__has_feature(feature)=0' \
+	$(addprefix -mllvm ,-asan-instrumentation-with-call-threshold=0 -asan-stack=0 -asan-globals=0),\
+	$(addprefix --param ,asan-instrumentation-with-call-threshold=0 asan-stack=0 asan-globals=0))
+
+# Fuzzers are clang's, whatever CC is. Only counters: no input has a number to guess, and comparing
+# what is compared costs half the speed. RCU is for one thread (test/fuzz/grace.c).
+FUZZ_CC ?= clang
+FUZZ_SANITIZER := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+fuzz_flags := -std=gnu11 -O1 -g -fno-omit-frame-pointer -pthread $(WARNINGS) $(FUZZ_SANITIZER) \
+	-fsanitize=fuzzer-no-link -fno-sanitize-coverage=trace-cmp,indirect-calls \
+	-Istress/explore -Istress -Ilib -Itest/fuzz -DCK_USE_CC_BUILTINS=1
 
 # ---------------------------------------------------------------- sources
 lib_c := $(sort $(filter-out $(if $(wildcard lib/set/bitmap.c),,lib/algebra/bitmap_algebra.c),\
@@ -95,7 +112,10 @@ tools_c := $(sort $(wildcard tools/*.c))
 stress_c := $(sort $(wildcard stress/*.c))
 bench_src := $(sort $(wildcard tools/bench/*.c tools/bench/*.cc))
 explore_c := $(sort $(wildcard stress/explore/*.c))
+faults_c := $(sort $(wildcard stress/faults/*.c))
+soak_c := $(sort $(wildcard stress/soak/*.c))
 litmus_c := $(sort $(wildcard stress/litmus/*.c))
+fuzz_c := $(sort $(wildcard test/fuzz/*.c))
 unit_c := $(sort $(wildcard test/unit/test_*.c))
 unit_support_c := $(sort $(filter-out $(unit_c),$(wildcard test/unit/*.c)))
 
@@ -106,14 +126,22 @@ hooked_o := $(call objects,obj-hooked,$(lib_c))
 check_o := $(call objects,obj,$(check_c))
 tools_o := $(call objects,obj,$(tools_c))
 stress_o := $(call objects,obj-hooked,$(stress_c))
-# seam.c of the explorer includes hp.c itself
-explore_o := $(call objects,obj-explore,$(filter-out lib/reclaim/hp.c,$(lib_c)) $(explore_c))
+faults_o := $(call objects,obj-hooked,$(faults_c))
+faults_host_o := $(call objects,obj,stress/faults/host/host.c)
+soak_o := $(call objects,obj-hooked,$(soak_c))
+# what these programs share with lfset-stress: all but its main
+harness_o := $(filter-out %/stress.o,$(stress_o))
+# seam.c of the explorer includes these itself
+explore_o := $(call objects,obj-explore,$(filter-out lib/reclaim/hp.c lib/wait/wait.c,$(lib_c)) $(explore_c))
 bench_o := $(call objects,obj,$(bench_src))
 litmus_o := $(call objects,obj,$(litmus_c))
+fuzzers := $(addprefix $(B)/fuzz/,operations file history)
+fuzz_o := $(call objects,obj-fuzz,$(fuzz_c) $(lib_c) $(check_c))
+fuzzer_o := $(fuzzers:$(B)/fuzz/%=$(B)/obj-fuzz/test/fuzz/%.o)
 unit_o := $(call objects,obj,$(unit_c))
 unit_support_o := $(call objects,obj,$(unit_support_c))
-all_o := $(lib_o) $(tsan_o) $(hooked_o) $(check_o) $(tools_o) $(stress_o) $(explore_o) $(bench_o) \
-	$(litmus_o) $(unit_o) $(unit_support_o)
+all_o := $(lib_o) $(tsan_o) $(hooked_o) $(check_o) $(tools_o) $(stress_o) $(faults_o) $(faults_host_o) $(soak_o) $(explore_o) $(bench_o) \
+	$(litmus_o) $(unit_o) $(unit_support_o) $(fuzz_o)
 
 # ---------------------------------------------------------------- products
 SO := liblfset.so
@@ -123,6 +151,8 @@ tsan_libs := $(B)/liblfset_tsan.a $(B)/$(TSAN_SO)
 litmus := $(patsubst stress/litmus/%.c,$(B)/litmus/%,$(litmus_c))
 unit := $(patsubst test/unit/%.c,$(B)/test/unit/%,$(unit_c))
 tools := $(if $(tools_c),$(B)/lfset) $(if $(stress_c),$(B)/lfset-stress)
+tools += $(if $(SANITIZE),,$(if $(faults_c),$(B)/lfset-faults $(B)/lfset-faults-host))
+tools += $(if $(SANITIZE),,$(if $(soak_c),$(B)/lfset-soak))
 # The explorer switches stacks by itself, which sanitizers do not follow.
 tools += $(if $(SANITIZE),,$(if $(explore_c),$(B)/lfset-explore))
 ifneq ($(if $(SANITIZE),,$(bench_src)),)
@@ -142,21 +172,23 @@ jobs = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 submake = +$(Q)$(MAKE) $(jobs)
 
 # ================================================================ building
-.PHONY: all lib tsan-lib tools unit-tests litmus-tests FORCE
+.PHONY: all lib tsan-lib tools unit-tests litmus-tests fuzzers FORCE
 all: lib $(if $(SANITIZE),,tsan-lib) tools ## the library, its TSan twin and the tools (default)
 	$(if $(bench_missing),@echo 'lfset-bench is left out: it needs $(PEER_PACKAGES) libcds xenium and mimalloc (tools/packages.sh)')
 
 lib: $(libs) $(package_files) ## liblfset.a and liblfset.so
 tsan-lib: $(tsan_libs) $(package_files) ## liblfset_tsan.a and .so, for programs built with -fsanitize=thread
-tools: $(tools) ## lfset, lfset-stress, lfset-explore, lfset-bench
+tools: $(tools) ## lfset, lfset-stress, lfset-explore, lfset-faults, lfset-soak, lfset-bench
 unit-tests: $(unit) ## the unit tests (needs Criterion)
 litmus-tests: $(litmus) ## the litmus programs
+fuzzers: $(fuzzers) ## the fuzzers (needs clang and its libFuzzer)
 
 # Everything is rebuilt when a command changes: the file changes only when its text does.
 quote = '$(subst ','\'',$(1))'
 flags_text := $(CC) | $(CXX) | $(LF_CPPFLAGS) | $(CPPFLAGS) | $(LF_CFLAGS) | $(CFLAGS) \
 	| $(LF_CXXFLAGS) | $(CXXFLAGS) | $(LF_LDFLAGS) | $(LDFLAGS) | $(LDLIBS) | $(lib_flags) \
-	| $(stress_flags) | $(bench_flags) | $(unit_flags) | $(hooked_flags) | $(explore_flags) | $(TSAN) | $(MIMALLOC_LIBS)
+	| $(stress_flags) | $(bench_flags) | $(unit_flags) | $(hooked_flags) | $(explore_flags) | $(explore_plain_flags) | $(TSAN) | $(MIMALLOC_LIBS) \
+	| $(FUZZ_CC) $(fuzz_flags)
 dirs_text := $(VERSION) $(B) $(PREFIX) $(BINDIR) $(LIBDIR) $(LIBEXECDIR) $(INCLUDEDIR) $(MANDIR)
 define stamp
 @mkdir -p $(@D)
@@ -183,6 +215,8 @@ $(tools_o): $(B)/dirs
 $(B)/obj/tools/bench/%.o: private folder_flags = $(bench_flags)
 $(B)/obj/stress/%.o $(B)/obj-hooked/stress/%.o: private folder_flags = $(stress_flags)
 $(B)/obj-explore/%.o: private folder_flags = $(explore_flags)
+$(B)/obj-explore/lib/%.o $(B)/obj-explore/stress/explore/seam.o: private folder_flags = \
+	$(explore_flags) $(explore_plain_flags)
 $(B)/obj/test/unit/%.o: private folder_flags = $(unit_flags)
 
 $(B)/obj/%.o: %.c $(B)/flags
@@ -200,6 +234,9 @@ $(B)/obj-explore/%.o: %.c $(B)/flags
 $(B)/obj-tsan/%.o: %.c $(B)/flags
 	$(call say,CC)
 	$(call compile_c,$(TSAN))
+$(B)/obj-fuzz/%.o: %.c $(B)/flags
+	$(call say,CC)
+	$(Q)mkdir -p $(@D) && $(FUZZ_CC) $(LF_CPPFLAGS) $(fuzz_flags) -MMD -MP -c -o $@ $<
 -include $(all_o:.o=.d)
 
 $(B)/liblfset.a: $(lib_o)
@@ -214,7 +251,10 @@ $(B)/libcheck.a: $(check_o)
 
 # A shared library must name all it needs, except that a sanitizer's functions come with the program.
 no_undefined := $(if $(findstring -fsanitize,$(SANITIZER) $(CFLAGS) $(LDFLAGS)),,-Wl,-z,defs)
-so_flags = -shared -Wl,-soname,$(notdir $(basename $(basename $@))) -Wl,--version-script=lib/lfset.map
+# Unloading is refused: a thread that used the library runs its destructor of thread-specific data when it
+# ends, and liburcu's call_rcu thread never does, however long ago the program called dlclose.
+so_flags = -shared -Wl,-soname,$(notdir $(basename $(basename $@))) -Wl,--version-script=lib/lfset.map \
+	-Wl,-z,nodelete
 define link_so
 $(Q)grep -q '^LFSET_$(MAJOR) {' lib/lfset.map || { \
 	echo 'lib/lfset.map: no node LFSET_$(MAJOR), the major version of include/lfset/version.h' >&2; exit 1; }
@@ -235,9 +275,23 @@ $(B)/lfset: $(tools_o) $(B)/libcheck.a $(B)/liblfset.a
 $(B)/lfset-stress: $(stress_o) $(hooked_o) $(B)/libcheck.a
 	$(call say,LD)
 	$(call link_c,$(JANSSON_LIBS) $(URCU_LIBS) -lm $(MIMALLOC_LIBS))
+# for valgrind, which would not see mimalloc's blocks
+$(B)/memcheck/lfset-stress: $(stress_o) $(hooked_o) $(B)/libcheck.a
+	$(call say,LD)
+	$(call link_c,$(JANSSON_LIBS) $(URCU_LIBS) -lm)
+# malloc is glibc's here, whose locks a forked child finds free; memory.c stands before it.
+$(B)/lfset-faults: $(faults_o) $(harness_o) $(hooked_o) $(B)/libcheck.a
+	$(call say,LD)
+	$(call link_c,$(faults_wrap:%=-Wl,--wrap=%) $(JANSSON_LIBS) $(URCU_LIBS) -lm)
+$(B)/lfset-faults-host: $(faults_host_o)
+	$(call say,LD)
+	$(call link_c)
+$(B)/lfset-soak: $(soak_o) $(harness_o) $(hooked_o) $(B)/libcheck.a
+	$(call say,LD)
+	$(call link_c,$(JANSSON_LIBS) $(URCU_LIBS) -lm)
 $(B)/lfset-explore: $(explore_o) $(B)/libcheck.a
 	$(call say,LD)
-	$(call link_c,-lm)
+	$(call link_c,$(JANSSON_LIBS) -lm)
 $(B)/lfset-bench: $(bench_o) $(B)/liblfset.a
 	$(call say,LD)
 	$(call link_cxx,$(PEER_LIBS) $(JANSSON_LIBS) $(URCU_LIBS) -lm $(MIMALLOC_LIBS))
@@ -252,6 +306,62 @@ $(litmus): $(B)/litmus/%: $(B)/obj/stress/litmus/%.o $(B)/liblfset.a
 $(unit): $(B)/test/unit/%: $(B)/obj/test/unit/%.o $(unit_support_o) $(B)/libcheck.a $(B)/liblfset.a
 	$(call say,LD)
 	$(call link_c,$(CRITERION_LIBS) $(JANSSON_LIBS) $(URCU_LIBS) -lm)
+
+$(B)/fuzz/libfuzz.a: $(filter-out $(fuzzer_o),$(fuzz_o))
+	$(call say,AR)
+	$(Q)mkdir -p $(@D)
+	$(archive)
+$(fuzzers): $(B)/fuzz/%: $(B)/obj-fuzz/test/fuzz/%.o $(B)/fuzz/libfuzz.a
+	$(call say,LD)
+	$(Q)$(FUZZ_CC) -pthread $(FUZZ_SANITIZER) -fsanitize=fuzzer -o $@ $^
+
+# ---------------------------------------------------------------- other people's sets, for lfset stress --target
+# An adapter is built where the header that it needs is there, which is looked at only when adapters
+# are asked for.
+needs_absl_mutex := absl/container/flat_hash_set.h
+needs_cds_michael_hp := cds/init.h
+needs_cds_split_rcu := cds/init.h
+needs_ck_hs_mutex := ck_hs.h
+needs_tbb_hash_map := oneapi/tbb/concurrent_hash_map.h
+needs_urcu_lfht := urcu/rculfhash.h
+needs_xenium_michael_hp := xenium/harris_michael_hash_map.hpp
+needs_xenium_vyukov := xenium/vyukov_hash_map.hpp
+libs_absl_mutex = $(call pkg_libs,absl_flat_hash_set)
+libs_cds_michael_hp := -lcds
+libs_cds_split_rcu := -lcds
+libs_ck_hs_mutex := -lck
+libs_tbb_hash_map := -ltbb
+libs_urcu_lfht := -lurcu-cds -lurcu-memb -lurcu-common
+ADAPTER_SECONDS ?= 20
+ifneq ($(filter adapters%,$(MAKECMDGOALS)),)
+have_header = $(shell printf '\043if __has_include(<%s>)\nyes\n\043endif\n' $(1) | \
+	$(CXX) $(LF_CPPFLAGS) $(CPPFLAGS) -E -P -x c++ - 2>/dev/null | grep yes)
+adapters_known := $(sort broken $(basename $(notdir $(wildcard stress/adapters/*.c stress/adapters/*.cc))))
+adapters_there := $(foreach a,$(adapters_known),$(if $(call have_header,$(or $(needs_$(a)),lfset/target.h)),$(a)))
+adapters_missing := $(filter-out $(adapters_there),$(adapters_known))
+endif
+adapters_so := $(adapters_there:%=$(B)/adapters/%.so)
+# -O1: templates take long to compile
+adapter_flags = -O1 -shared -fPIC -fvisibility=hidden $(no_undefined)
+adapter_files = -MMD -MP -MF $(@:.so=.d) -MT $@ -o $@ $< $(libs_$*) $(LDFLAGS) $(LDLIBS)
+adapter_c = $(Q)mkdir -p $(@D) && $(CC) $(LF_CPPFLAGS) $(LF_CFLAGS) $(adapter_flags) $(1) $(CPPFLAGS) \
+	$(CFLAGS) $(adapter_files)
+.PHONY: adapters adapters-stress
+adapters: $(adapters_so) ## other people's sets as build/adapters/*.so, for lfset stress --target
+	$(if $(adapters_missing),@echo 'left out for lack of their packages (tools/packages.sh): $(adapters_missing)')
+adapters-stress: $(adapters_so) tools ## stresses each of them and prints a table (ADAPTER_SECONDS each)
+	$(Q)$(PYTHON) stress/adapters/table.py --build $(B) --seconds $(ADAPTER_SECONDS)
+$(B)/adapters/broken.so: stress/adapters/sharded.c $(B)/flags
+	$(call say,SO)
+	$(call adapter_c,-DFLAW=FLAW_ADD)
+$(B)/adapters/%.so: stress/adapters/%.c $(B)/flags
+	$(call say,SO)
+	$(call adapter_c)
+$(B)/adapters/%.so: stress/adapters/%.cc $(B)/flags
+	$(call say,SO)
+	$(Q)mkdir -p $(@D) && $(CXX) $(LF_CPPFLAGS) $(LF_CXXFLAGS) -std=c++20 $(adapter_flags) $(CPPFLAGS) \
+		$(CXXFLAGS) $(adapter_files)
+-include $(adapters_so:.so=.d)
 
 # ================================================================ manual pages
 # Section 3 from the comments of the headers; the others are in man/ as they are.
@@ -292,7 +402,7 @@ uninstall: $(B)/package/manifest ## removes what install put there
 # ================================================================ using and testing
 STRESS_SECONDS ?= 60
 TSAN_SECONDS ?= 30
-.PHONY: demo check tsan stress explore bench packages
+.PHONY: demo check tsan stress explore fuzz memcheck bench cross packages
 packages: ## installs the missing Debian packages (as root), or says which
 	$(Q)sh tools/packages.sh
 
@@ -304,9 +414,9 @@ demo: ## uniq on ten million lines, the headline benchmark, the stress with its 
 
 check: ## every test
 	$(Q)sh tools/packages.sh
-	$(submake) all unit-tests litmus-tests
+	$(submake) all unit-tests litmus-tests adapters
 	$(submake) SANITIZE=thread tools litmus-tests
-	$(submake) SANITIZE=address,undefined tools unit-tests
+	$(submake) SANITIZE=address,undefined tools unit-tests litmus-tests
 	+$(Q)MAKE='$(MAKE)' BUILD=$(B) CC='$(CC)' sh test/run.sh
 
 tsan: ## the stress under ThreadSanitizer, both domains (TSAN_SECONDS)
@@ -318,7 +428,7 @@ stress: ## a longer stress of every set and domain (STRESS_SECONDS each)
 	$(Q)BUILD=$(B) sh test/stress.sh $(STRESS_SECONDS)
 
 EXPLORE_SECONDS ?= 10
-EXPLORE_SCENARIOS ?= keys overfull chain gate clear pop many count rehash threads wait mix enomem stop
+EXPLORE_SCENARIOS ?= keys overfull chain gate clear pop many count rehash threads purge each wait mix enomem stop
 explore: ## schedules of every scenario and domain (EXPLORE_SECONDS each)
 	$(submake) tools
 	$(Q)for scenario in $(EXPLORE_SCENARIOS); do for domain in rcu hp; do \
@@ -327,13 +437,52 @@ explore: ## schedules of every scenario and domain (EXPLORE_SECONDS each)
 			--seconds $(EXPLORE_SECONDS) --quiet || exit; \
 	done; done
 
+FUZZ_SECONDS ?= 60
+fuzz: ## operations, the file loader and histories under libFuzzer (FUZZ_SECONDS each)
+	$(submake) fuzzers
+	$(Q)BUILD=$(B) sh test/fuzz/run.sh $(FUZZ_SECONDS)
+
+memcheck: ## a stress of every set and domain under valgrind (MEMCHECK_OPERATIONS each)
+	+$(Q)MAKE='$(MAKE)' BUILD=$(B) sh test/memcheck.sh $(MEMCHECK_OPERATIONS)
+
+.PHONY: mutants mutants-check
+mutants: ## deliberate defects of the library, each to be found by some tool (MUTANTS_FLAGS)
+	$(Q)$(PYTHON) stress/mutants/run.py --directory $(B)/mutants --json $(B)/mutants/table.json \
+		--html $(B)/mutants/table.html $(MUTANTS_FLAGS)
+
+mutants-check: ## whether all of them fit the tree, and three of them are found
+	$(Q)BUILD=$(B) sh test/mutants.sh
+
+EXPLORE_RUNS ?= 10000000
+explore_long_flags = --runs $(EXPLORE_RUNS) --keep-going --table --json $(B)/explore.json
+.PHONY: explore-long
+explore-long: ## many schedules of everything, and a table of them (EXPLORE_RUNS)
+	$(submake) tools
+	$(Q)$(B)/lfset-explore $(explore_long_flags)
+
+.PHONY: faults soak
+faults: ## threads that stop or end, memory that lacks, forks, unloading: every case (FAULTS_FLAGS)
+	$(submake) lib tools
+	$(Q)$(B)/lfset-faults $(FAULTS_FLAGS)
+
+SOAK_SECONDS ?= 3600
+soak: ## hours of everything on 2^20 keys a set, with curves of memory (SOAK_SECONDS, SOAK_FLAGS)
+	$(Q)sh tools/packages.sh gnuplot-nox
+	$(submake) tools
+	$(Q)$(B)/lfset-soak --seconds $(SOAK_SECONDS) $(SOAK_FLAGS)
+
+cross: ## builds for aarch64 and runs it under qemu-user: unit tests, litmus, stress, explorer
+	$(Q)sh tools/packages.sh gcc-aarch64-linux-gnu qemu-user
+	$(Q)sh test/cross/sysroot.sh $(B)/cross
+	+$(Q)MAKE='$(MAKE)' BUILD='$(abspath $(B))/cross' CC='$(CC)' sh test/run.sh test/cross/tests.sh
+
 bench: ## the benchmark (BENCH_FLAGS are handed to lfset bench)
 	$(submake) tools
 	$(Q)$(B)/lfset bench $(BENCH_FLAGS)
 
 # ================================================================ housekeeping
 CLANG_FORMAT ?= clang-format
-formatted = $(shell find include lib stress test tools -name '*.[ch]' -o -name '*.cc')
+formatted = $(shell find include lib stress test tools -name '*.[ch]' -o -name '*.cc' -o -name '*.hh')
 .PHONY: format format-check clean distclean help
 format: ## lays out the C and C++ files by .clang-format
 	$(Q)$(CLANG_FORMAT) -i $(formatted)
@@ -341,8 +490,8 @@ format-check: ## fails when make format would change a file
 	$(Q)$(CLANG_FORMAT) --dry-run -Werror $(formatted)
 
 clean: ## removes objects, libraries and programs of this build
-	$(Q)rm -rf $(addprefix $(B)/,obj obj-tsan obj-hooked obj-explore package litmus test lfset lfset-stress \
-		lfset-explore lfset-bench lfset-bench-go.so go-cache libcheck.a liblfset*)
+	$(Q)rm -rf $(addprefix $(B)/,adapters obj obj-tsan obj-hooked obj-explore obj-fuzz fuzz memcheck package litmus mutants test lfset lfset-stress \
+		lfset-explore lfset-faults lfset-faults-host lfset-soak lfset-bench lfset-bench-go.so go-cache libcheck.a liblfset*)
 distclean: ## removes the build directory with all that is in it
 	$(Q)if [ -f $(B)/flags ]; then rm -rf $(B); fi
 

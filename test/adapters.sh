@@ -14,19 +14,6 @@ stress()
     "$BUILD/lfset-stress" --seed 1 --history "$work/history" "$@"
 }
 
-# exits STATUS PATTERN COMMAND...: so it ends, and a line that it prints matches
-exits()
-{
-    wanted=$1
-    pattern=$2
-    shift 2
-    output=$("$@" 2>&1)
-    status=$?
-    printf '%s\n' "$output"
-    [ $status -eq "$wanted" ] || { echo "exit status $status, not $wanted"; return 1; }
-    printf '%s\n' "$output" | grep -q -e "$pattern" || { echo "no line matches $pattern"; return 1; }
-}
-
 # build SOURCE OUTPUT [FLAG...]
 build()
 {
@@ -42,17 +29,17 @@ for so in "$adapters"/*.so; do
     name=$(basename "$so" .so)
     case $name in
     example | broken)
-        check "$name is caught, with a witness" exits 1 'operations show the violation' \
+        check "$name is caught, with a witness" tells 1 'operations show the violation' \
             stress --target "$so" --keys 1 --seconds 60
-        check "$name: its witness is a violation by itself" exits 1 . "$BUILD/lfset" check \
+        check "$name: its witness is a violation by itself" tells 1 . "$BUILD/lfset" check \
             "$work/history.witness"
         ;;
     xenium_vyukov) # its .cc says why it is not linearizable by the other clock
-        check "$name keeps its promises, by the counter clock" exits 0 '^promises: kept' \
+        check "$name keeps its promises, by the counter clock" tells 0 '^promises: kept' \
             stress --target "$so" --seconds 1.5 --churn-threads --clock counter
         ;;
     *)
-        check "$name keeps its promises" exits 0 '^promises: kept' \
+        check "$name keeps its promises" tells 0 '^promises: kept' \
             stress --target "$so" --seconds 1.5 --churn-threads --stall
         ;;
     esac
@@ -65,9 +52,9 @@ done
 # both KIND: the control keeps its weak promise, is not linearizable, and there is a witness
 both()
 {
-    exits 0 "^$1: promised weak: kept .* linearizable: no, witness" stress --keys 4 --seconds 2 \
+    tells 0 "^$1: promised weak: kept .* linearizable: no, witness" stress --keys 4 --seconds 2 \
         --target "$adapters/sharded.so" --mix "add=40,remove=40,$1=8" --json "$work/both.json" \
-        --report "$work/both.html" && has "$output" "^why $1 is not linearizable"
+        --report "$work/both.html" && has "$tap_told" "^why $1 is not linearizable"
 }
 for kind in size is_empty clear each; do
     check "a weak $kind is judged twice" both $kind
@@ -84,7 +71,7 @@ flaw()
     shift 2
     so=$work/$flaw_name.so
     build stress/adapters/sharded.c "$so" "-DFLAW=FLAW_$flaw_name" &&
-        exits 1 "$pattern" stress --target "$so" --seconds 60 "$@"
+        tells 1 "$pattern" stress --target "$so" --seconds 60 "$@"
 }
 check 'a size promised linearizable that is not' flaw PROMISE 'size.*cannot be placed' --keys 4
 check 'a weak size that is too small' flaw SIZE '^violation: size broke its promise' --keys 256
@@ -102,7 +89,7 @@ check 'locks that are promised not to be there' flaw LOCK_FREE 'others could not
 refused()
 {
     build stress/adapters/sharded.c "$work/$1.so" "-DFLAW=FLAW_$1" &&
-        exits 2 "$2" stress --target "$work/$1.so" --seconds 1
+        tells 2 "$2" stress --target "$work/$1.so" --seconds 1
 }
 check 'another version is refused' refused VERSION 'version is 2'
 check 'a missing function is refused' refused NO_ADD 'lfset_target.add is required'
@@ -110,9 +97,9 @@ check 'attach without detach is refused' refused NO_DETACH 'attach, but not deta
 check 'unknown promises are refused' refused BITS 'unknown bits: 0x80000000'
 check 'no symbol is refused' refused NO_SYMBOL 'exports no symbol lfset_target'
 check 'a struct that is too short is refused' refused SHORT 'struct_size is 16'
-check 'a missing file is refused' exits 2 'none.so: cannot open' stress --target "$work/none.so"
-check 'a file that is no shared object is refused' exits 2 'README.md' stress --target README.md
-check 'two sets are refused' exits 2 'at a time' stress --set u64 --target "$adapters/sharded.so"
+check 'a missing file is refused' tells 2 'none.so: cannot open' stress --target "$work/none.so"
+check 'a file that is no shared object is refused' tells 2 'README.md' stress --target README.md
+check 'two sets are refused' tells 2 'at a time' stress --set u64 --target "$adapters/sharded.so"
 
 # ---------------------------------------------------------------- the README
 # The block that opens with "```c target" is the example, and the fix it tells of fixes it.
@@ -126,6 +113,6 @@ sed 's/^\( *\)atomic_store(&n->present, 1);$/\1added = !atomic_exchange(\&n->pre
     stress/adapters/example.c >"$work/fixed.c"
 refuse 'the fix changes the example' cmp -s "$work/fixed.c" stress/adapters/example.c
 check 'the fixed example compiles' build "$work/fixed.c" "$work/fixed.so"
-check 'the fixed example keeps its promises' exits 0 '^promises: kept' \
+check 'the fixed example keeps its promises' tells 0 '^promises: kept' \
     stress --target "$work/fixed.so" --seconds 2
 finish

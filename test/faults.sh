@@ -7,16 +7,6 @@ work=$BUILD/test/faults
 rm -rf "$work"
 mkdir -p "$work"
 
-# exits STATUS COMMAND...
-exits()
-{
-    wanted=$1
-    shift
-    "$@"
-    status=$?
-    [ $status -eq "$wanted" ] || { echo "exit status $status, not $wanted"; return 1; }
-}
-
 # rows FILE: how many rows of a table are well
 rows()
 {

@@ -3,7 +3,7 @@
 # test program and, last, "N passed, N failed".
 #
 # A test program prints TAP (Criterion's and the shell tests do), or only exits: 0 passed,
-# 77 skipped, else failed.
+# 77 skipped, else failed. With an argument: runs the tests that the file of that name lists instead.
 set -u
 cd "$(dirname "$0")/.." || exit
 CC=${CC-cc}
@@ -90,6 +90,21 @@ stress()
     run "$kind" "$lfset" stress --seed 1 --history "$logs/$kind.history" "$@"
 }
 
+# close: the last line, and the exit status
+close()
+{
+    closing="$passed passed, $failed failed"
+    [ "$skipped" -eq 0 ] || closing="$closing, $skipped skipped"
+    echo "$closing"
+    [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+    exit
+}
+
+if [ $# -gt 0 ]; then # a list of other tests, such as test/cross/tests.sh
+    . "./$1"
+    close
+fi
+
 run format make format-check
 run headers sh test/header/run.sh
 run abi sh test/abi.sh
@@ -97,6 +112,7 @@ run_each unit "$BUILD/test/unit" 'test/unit/test_*.c' --tap
 run_each unit-asan "$BUILD/address,undefined/test/unit" 'test/unit/test_*.c' --tap
 run_each litmus "$BUILD/litmus" 'stress/litmus/*.c'
 run_each litmus-tsan "$BUILD/thread/litmus" 'stress/litmus/*.c'
+run_each litmus-asan "$BUILD/address,undefined/litmus" 'stress/litmus/*.c'
 for domain in rcu hp; do
     run "explore-$domain" "$BUILD/lfset-explore" --domain $domain --runs 500000 --quiet
     stress stress-all-$domain-stall "$BUILD" --domain $domain --seconds 6 --stall --churn-threads
@@ -117,10 +133,8 @@ for script in test/*.sh; do
 done
 run tsan sh test/tsan/run.sh
 run seccomp sh test/seccomp/run.sh
+run portable sh test/cross/portable.sh
 run readme sh test/readme.sh
 run install sh test/install/run.sh
 
-closing="$passed passed, $failed failed"
-[ "$skipped" -eq 0 ] || closing="$closing, $skipped skipped"
-echo "$closing"
-[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+close

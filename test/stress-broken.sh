@@ -13,16 +13,6 @@ stress()
     "$BUILD/lfset-stress" "$@"
 }
 
-# exits STATUS COMMAND...
-exits()
-{
-    wanted=$1
-    shift
-    "$@"
-    status=$?
-    [ $status -eq "$wanted" ] || { echo "exit status $status, not $wanted"; return 1; }
-}
-
 # operations FILE: how many a history holds
 operations()
 {

@@ -49,6 +49,29 @@ has_not()
     ! printf '%s\n' "$1" | grep -e "$2"
 }
 
+# exits STATUS COMMAND...: must end with just this status
+exits()
+{
+    tap_wanted=$1
+    shift
+    "$@"
+    tap_status=$?
+    [ $tap_status -eq "$tap_wanted" ] || { echo "exit status $tap_status, not $tap_wanted"; return 1; }
+}
+
+# tells STATUS PATTERN COMMAND...: and a line that it prints must match
+tells()
+{
+    tap_wanted=$1
+    tap_pattern=$2
+    shift 2
+    tap_told=$("$@" 2>&1)
+    tap_status=$?
+    [ $tap_status -eq "$tap_wanted" ] ||
+        { printf 'exit status %d, not %d:\n%s\n' $tap_status "$tap_wanted" "$tap_told"; return 1; }
+    has "$tap_told" "$tap_pattern"
+}
+
 finish()
 {
     exit "$tap_failed"

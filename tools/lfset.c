@@ -28,7 +28,10 @@ static const struct verb {
 } verbs[] = {
     {"bench", NULL, "compare lfset's speed with other sets"},
     {"check", tool_check, "tell whether recorded histories are linearizable"},
+    {"explore", NULL, "run the sets' own code under many schedules of a few threads"},
+    {"faults", NULL, "stop threads, fail allocations, fork and unload: what happens to the sets"},
     {"help", tool_help, "show this list, or a verb's options"},
+    {"soak", NULL, "run everything for hours, and draw what it costs in memory"},
     {"stress", NULL, "run a set under stress and check that it stays linearizable"},
     {"uniq", tool_uniq, "print the distinct lines of files"},
     {"version", tool_version, "print the version"},

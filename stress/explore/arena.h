@@ -61,4 +61,10 @@ static inline bool arena_may_touch(const volatile void *address)
     return unit != 0 && !(unit & ARENA_FREED);
 }
 
+/** Is `address` in a block that is not freed? */
+static inline bool arena_is_live(const volatile void *address)
+{
+    return (uintptr_t)address - (uintptr_t)arena_base < ARENA_BYTES && arena_may_touch(address);
+}
+
 #endif

@@ -19,13 +19,26 @@ struct execute_record {
     const char *name;
 };
 
-/** What the explored parts of all runs did; the power of a hunt. */
-struct execute_coverage {
-    uint64_t grows, purges, shrinks, rehashes, snapshots, clears; /**< successions finished */
-    uint64_t preemptions, failed_allocations, stopped_threads, freed_blocks, sleeps;
-    uint64_t destroyed, references; /**< objects */
+/** What happens in a run. */
+enum execute_event {
+    EXECUTE_PREEMPTIONS,
+    EXECUTE_GROWTHS, /**< successions, finished */
+    EXECUTE_PURGES,
+    EXECUTE_SHRINKS,
+    EXECUTE_REHASHES,
+    EXECUTE_SNAPSHOTS, /**< gates */
+    EXECUTE_CLEARS,    /**< gates */
+    EXECUTE_RETIRED,
+    EXECUTE_FREED, /**< blocks */
+    EXECUTE_FAILED_ALLOCATIONS,
+    EXECUTE_STOPPED, /**< threads that stopped for ever */
+    EXECUTE_SLEEPS,
+    EXECUTE_DESTROYED,  /**< objects */
+    EXECUTE_REFERENCES, /**< to objects */
+    EXECUTE_EVENTS
 };
-extern struct execute_coverage execute_coverage;
+/** How often, in the explored part of the last run. */
+extern uint64_t execute_events[EXECUTE_EVENTS];
 
 /** @return 0 or a negative errno. Once. */
 int execute_open(void);
@@ -34,16 +47,10 @@ int execute_open(void);
 bool execute_prepare(const struct plan *plan);
 /** One schedule of the prepared plan. @return false when it failed: sched_result tells. */
 bool execute(enum sched_strategy strategy, uint64_t seed);
-/** One schedule given as segments. */
-bool execute_segments(const struct sched_segment *segments, size_t count);
-/** The history of the last run, as far as it got. */
-void execute_print_history(FILE *file);
-/** "k2" for a hot key; false for another. */
-bool execute_key_name(uint64_t key, char *name, size_t size);
+/** One schedule given as segments. @param seed for what else is drawn. */
+bool execute_segments(uint64_t seed, const struct sched_segment *segments, size_t count);
 /** The key of a bound word. @return false when what the word names is freed. */
 bool execute_word_key(const struct lfset__slice *slice, size_t index, uint64_t word, uint64_t *key);
-/** An object is being destroyed: does with the set what the plan says. */
-void execute_from_destroy(void);
 extern struct execute_record execute_records[SCHED_CONTEXTS];
 
 #endif

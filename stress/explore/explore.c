@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
  * lfset-explore: runs the library's own code, on logical threads that are switched at every shared
- * access, under many schedules, and judges each run exactly. Build by hand, at the top of the tree:
+ * access, under many schedules, and judges each run exactly.
  *
- *     gcc -std=gnu11 -O2 -g -DLFSET_HOOKS -DLFSET_SCALAR -Istress/explore -Istress -Ilib -Iinclude \
- *         -o lfset-explore $(find lib -name '*.c' ! -name hp.c) \
- *         $(find stress/check stress/explore -name '*.c') -lpthread
- *
- * (-Istress/explore comes first: its urcu/urcu-bp.h simulates grace periods. lib/reclaim/hp.c is
- * included by seam.c.)
+ * It is built (see the Makefile) with -Istress/explore first, because the urcu/urcu-bp.h there simulates
+ * grace periods; two files of the library are included by seam.c; plain.c sees the accesses that are not hooked.
  *
  * A seed names a plan (seed / 64: the set, the operations) and a schedule for it (strategy, seed).
  * Exit: 0 nothing found, 1 a failure, 2 usage.
@@ -19,8 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "explore/coverage.h"
 #include "explore/execute.h"
+#include "explore/log.h"
 #include "explore/plan.h"
 #include "explore/schedule.h"
 #include "explore/shrink.h"
@@ -35,10 +34,20 @@ struct arguments {
     int strategy; // -1: all in turn
     uint64_t seed, runs;
     double seconds;
-    bool replay, trace, quiet, no_shrink;
+    bool replay, trace, quiet, no_shrink, table, keep_going;
+    const char *json;
+    FILE *json_file;
 };
 
-enum { OPTION_RUNS = 256, OPTION_REPLAY, OPTION_TRACE, OPTION_NO_SHRINK };
+enum {
+    OPTION_RUNS = 256,
+    OPTION_REPLAY,
+    OPTION_TRACE,
+    OPTION_NO_SHRINK,
+    OPTION_TABLE,
+    OPTION_KEEP_GOING,
+    OPTION_JSON
+};
 
 static const struct argp_option option_list[] = {
     {"set", 'k', "u64|obj|bytes|bitmap|all", 0, "Kind of set (default: all)", 0},
@@ -46,14 +55,17 @@ static const struct argp_option option_list[] = {
     {"threads", 't', "N", 0, "Threads, 2 to 4 (default: any)", 0},
     {"ops", 'o', "N", 0, "Operations of each thread, 1 to 5 (default: any)", 0},
     {"scenario", 'c', "NAME", 0, "What to explore (default: all)", 0},
-    {"strategy", 's', "NAME", 0, "walk, urw, pct2, pct3 or pct4 (default: each in turn)", 0},
+    {"strategy", 's', "NAME", 0, "walk, urw, pct2, pct3, pct4 or site (default: each in turn)", 0},
     {"seed", 'S', "N", 0, "First seed (default: 0)", 0},
     {"runs", OPTION_RUNS, "N", 0, "Schedules (default: no end)", 0},
     {"seconds", 'T', "S", 0, "Time (default: 10, unless --runs is given)", 0},
     {"replay", OPTION_REPLAY, "STRATEGY:SEED", 0, "Run this schedule only", 0},
     {"trace", OPTION_TRACE, NULL, 0, "Print the interleaving of a replayed run", 0},
     {"no-shrink", OPTION_NO_SHRINK, NULL, 0, "Print a failure as it was found", 0},
-    {"quiet", 'q', NULL, 0, "No progress", 0},
+    {"keep-going", OPTION_KEEP_GOING, NULL, 0, "Count failures; report the first at the end", 0},
+    {"table", OPTION_TABLE, NULL, 0, "At the end a line for each scenario and set", 0},
+    {"json", OPTION_JSON, "FILE", 0, "The same, and what the schedules did, for programs", 0},
+    {"quiet", 'q', NULL, 0, "No progress, and not what the schedules did", 0},
     {0}};
 
 static uint64_t number(const char *text, uint64_t least, uint64_t most, struct argp_state *state)
@@ -138,6 +150,15 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case OPTION_NO_SHRINK:
         arguments->no_shrink = true;
         return 0;
+    case OPTION_TABLE:
+        arguments->table = true;
+        return 0;
+    case OPTION_KEEP_GOING:
+        arguments->keep_going = true;
+        return 0;
+    case OPTION_JSON:
+        arguments->json = text;
+        return 0;
     case 'q':
         arguments->quiet = true;
         return 0;
@@ -207,10 +228,10 @@ static void report(const struct arguments *arguments, struct plan *plan,
     fflush(stdout);
     if (!arguments->no_shrink) {
         shrink(plan, strategy, seed, stdout);
-        trace_print(stdout, 40);
+        trace_print(stdout, true);
     }
     printf("%s\n", sched_result.message);
-    execute_print_history(stdout);
+    log_print(stdout);
 }
 
 static int replay(const struct arguments *arguments)
@@ -226,8 +247,8 @@ static int replay(const struct arguments *arguments)
         good = execute((enum sched_strategy)arguments->strategy, arguments->seed);
     }
     if (arguments->trace) {
-        trace_print(stdout, 0);
-        execute_print_history(stdout);
+        trace_print(stdout, false);
+        log_print(stdout);
     }
     if (good) {
         printf("no failure, %d accesses\n", (int)sched_result.steps);
@@ -237,85 +258,115 @@ static int replay(const struct arguments *arguments)
     return !good;
 }
 
-static void print_coverage(uint64_t runs)
+/* On a terminal. */
+static void tell_progress(const struct arguments *arguments, uint64_t done, double took)
 {
-    const struct execute_coverage *c = &execute_coverage;
-    const struct {
-        const char *what;
-        uint64_t count;
-    } rows[] = {
-        {"preemptions", c->preemptions},
-        {"growths", c->grows},
-        {"purges", c->purges},
-        {"shrinks", c->shrinks},
-        {"rehashes", c->rehashes},
-        {"gates of snapshots", c->snapshots},
-        {"gates of clears", c->clears},
-        {"blocks freed", c->freed_blocks},
-        {"allocations failed", c->failed_allocations},
-        {"threads stopped", c->stopped_threads},
-        {"sleeps", c->sleeps},
-        {"objects destroyed", c->destroyed},
-        {"references handed out", c->references},
-    };
-    printf("per 1000 schedules:");
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        printf("%s %.1f %s", i ? "," : "", 1000.0 * (double)rows[i].count / (double)runs,
-               rows[i].what);
+    double rate = (double)done / took;
+    double left = arguments->runs ? (double)(arguments->runs - done) / rate : arguments->seconds;
+    if (arguments->seconds > 0 && arguments->seconds - took < left) {
+        left = arguments->seconds - took;
     }
-    putchar('\n');
+    fprintf(stderr, "\r%llu schedules, %.0f/s, %llu failures, %.0f s left   ",
+            (unsigned long long)done, rate, (unsigned long long)coverage_failures(), left);
 }
 
-static int hunt(const struct arguments *arguments)
+struct schedule {
+    enum sched_strategy strategy;
+    uint64_t seed, number; // the first is 1
+    char message[sizeof sched_result.message];
+};
+
+/* Explores until the time or the number is reached, or something is found. @return whether, and what first. */
+static bool search(const struct arguments *arguments, double start, struct schedule *first)
 {
-    double start = now(), told = start;
-    uint64_t seed = arguments->seed, done = 0, accesses = 0;
     static struct plan plan;
-    bool prepared = false;
-    for (;; seed++, done++) {
-        if (arguments->runs && done >= arguments->runs) {
-            break;
-        }
+    bool progress = !arguments->quiet && isatty(STDERR_FILENO), prepared = false, found = false;
+    double told = start;
+    uint64_t seed = arguments->seed, done = 0;
+    for (; !arguments->runs || done < arguments->runs; seed++, done++) {
         if (done % 256 == 0) {
             double time = now();
             if (arguments->seconds > 0 && time - start >= arguments->seconds) {
                 break;
             }
-            if (!arguments->quiet && time - told >= 5) {
-                fprintf(stderr, "%llu schedules, %.0f/s, %.0f accesses each, seed %llu\n",
-                        (unsigned long long)done, (double)done / (time - start),
-                        (double)accesses / (double)done, (unsigned long long)seed);
+            if (progress && time - told >= 1) {
+                tell_progress(arguments, done, time - start);
                 told = time;
             }
         }
-        if (!prepared || seed % SCHEDULES_PER_PLAN == 0) {
-            make(&plan, arguments, seed);
-            prepared = true;
-            if (!execute_prepare(&plan)) {
-                report(arguments, &plan, SCHED_SERIAL, seed);
-                printf("after %llu schedules\n", (unsigned long long)done + 1);
-                return 1;
-            }
-        }
+        bool good = true;
         enum sched_strategy strategy = arguments->strategy >= 0
                                            ? (enum sched_strategy)arguments->strategy
-                                           : (enum sched_strategy)(seed % SCHED_SERIAL);
-        if (!execute(strategy, seed)) {
-            double took = now() - start;
-            report(arguments, &plan, strategy, seed);
-            printf("after %llu schedules, %.3f s\n", (unsigned long long)done + 1, took);
-            return 1;
+                                           : sched_strategy_in_turn(seed);
+        if (done == 0 || seed % SCHEDULES_PER_PLAN == 0) {
+            make(&plan, arguments, seed);
+            prepared = execute_prepare(&plan);
         }
-        accesses += (uint64_t)sched_result.steps;
+        if (!prepared) { // and fails so again
+            strategy = SCHED_SERIAL;
+            good = false;
+        } else {
+            good = execute(strategy, seed);
+        }
+        coverage_add(&plan, !good);
+        if (!good && !found) {
+            *first = (struct schedule){.strategy = strategy, .seed = seed, .number = done + 1};
+            memcpy(first->message, sched_result.message, sizeof first->message);
+            found = true;
+        }
+        if (found && !arguments->keep_going) {
+            break;
+        }
     }
+    if (progress) {
+        fputs("\r\033[K", stderr);
+    }
+    return found;
+}
+
+static int hunt(const struct arguments *arguments)
+{
+    double start = now();
+    struct schedule first;
+    bool found = search(arguments, start, &first);
     double took = now() - start;
-    printf("%llu schedules, no failure: %.1f s, %.0f/s, %.0f accesses each\n",
-           (unsigned long long)done, took, (double)done / took,
-           done ? (double)accesses / (double)done : 0);
-    if (!arguments->quiet) {
-        print_coverage(done);
+    uint64_t done = coverage_schedules();
+    if (arguments->table) {
+        coverage_print_table(stdout);
     }
-    return 0;
+    if (!found || arguments->keep_going) {
+        printf("%llu schedules, ", (unsigned long long)done);
+        if (found) {
+            printf("%llu failures", (unsigned long long)coverage_failures());
+        } else {
+            printf("no failure");
+        }
+        printf(": %.1f s, %.0f/s, %.0f accesses each\n", took, (double)done / took,
+               done ? (double)coverage_accesses() / (double)done : 0);
+        if (!arguments->quiet) {
+            coverage_print(stdout);
+        }
+    }
+    if (arguments->json) {
+        int error = coverage_write_json(arguments->json_file, arguments->seed, took);
+        if (error) {
+            fprintf(stderr, "lfset-explore: %s: %s\n", arguments->json, strerror(-error));
+            return 2;
+        }
+    }
+    if (found) {
+        struct plan plan;
+        make(&plan, arguments, first.seed);
+        if (execute_prepare(&plan) && execute(first.strategy, first.seed)) {
+            fputs("the failure does not repeat itself after other runs; the replay is more "
+                  "faithful\n",
+                  stdout);
+            memcpy(sched_result.message, first.message, sizeof first.message);
+        }
+        report(arguments, &plan, first.strategy, first.seed);
+        printf("after %llu schedules, %.3f s\n", (unsigned long long)first.number, took);
+    }
+    return found;
 }
 
 int main(int argc, char **argv)
@@ -334,6 +385,11 @@ int main(int argc, char **argv)
     }
     if (!arguments.runs && arguments.seconds <= 0) {
         arguments.seconds = 10;
+    }
+    if (arguments.json &&
+        !(arguments.json_file = fopen(arguments.json, "w"))) { // not after all the work
+        fprintf(stderr, "lfset-explore: %s: %s\n", arguments.json, strerror(errno));
+        return 2;
     }
     if (execute_open() != 0) {
         fprintf(stderr, "lfset-explore: no memory to begin with\n");

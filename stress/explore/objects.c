@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "explore/arena.h"
-#include "explore/execute.h"
+#include "explore/operations.h"
 #include "explore/schedule.h"
 #include "platform/hook.h"
 #include "reclaim/reclaim.h"
@@ -63,6 +63,16 @@ static struct life *life_of(const void *object)
         sched_fail("the set hands out what is no object");
     }
     return &lives[o->number];
+}
+
+int objects_number(const void *address)
+{
+    for (uint32_t i = count; i-- > 0;) {
+        if (lives[i].object == address) {
+            return (int)i;
+        }
+    }
+    return -1;
 }
 
 void objects_reset(void)
@@ -231,7 +241,7 @@ void objects_destroy(void *ctx, void *object)
     life->destroyed_by = sched_doing(sched_current());
     destroyed++;
     sched_note("destroys object %td", life - lives);
-    execute_from_destroy();
+    operations_from_destroy();
     (void)object_look(object);
     check_not_held(life);
     release(life->object);

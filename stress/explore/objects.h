@@ -25,6 +25,9 @@ uint64_t object_look(const void *object);
 /** The same, where no thread may be left. */
 uint64_t object_key(const void *object);
 
+/** The number of the last one that was there; -1: none was. */
+int objects_number(const void *address);
+
 /** Forgets all. */
 void objects_reset(void);
 /** Remembers what there is now, before time begins, and brings it back later. */

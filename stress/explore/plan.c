@@ -15,7 +15,7 @@ static const char *const op_names[PLAN_OP_KINDS] = {
 static const char *const set_names[PLAN_SETS] = {"u64", "obj", "bytes", "bitmap"};
 
 /** What the set is like before the threads start: see the functions of these names. */
-enum shape { TINY, OVERFULL, CHAIN, COUNTED, REHASH, EITHER };
+enum shape { TINY, OVERFULL, CHAIN, COUNTED, REHASH, REMOVED, SHOWN, EITHER };
 
 struct scenario {
     const char *name, *about;
@@ -53,6 +53,12 @@ static const struct scenario scenarios[] = {
     {"threads", "detach and barrier between operations", OVERFULL,
      .weight = {KEYS, [PLAN_SNAPSHOT] = 3, [PLAN_CLEAR] = 2, [PLAN_DETACH] = 4,
                 [PLAN_BARRIER] = 2}},
+    {"purge", "keys that were removed are left behind, among others that add them again", REMOVED,
+     .weight = {[PLAN_ADD] = 6, [PLAN_REMOVE] = 4, [PLAN_CONTAINS] = 2, [PLAN_PURGE] = 5,
+                [PLAN_ADD_MANY] = 1, [PLAN_SNAPSHOT] = 1, [PLAN_POP] = 1}},
+    {"each", "iterations while what they show is replaced", SHOWN,
+     .weight = {[PLAN_ADD] = 7, [PLAN_REMOVE] = 1, [PLAN_CLEAR] = 6, [PLAN_DRAIN] = 1,
+                [PLAN_EACH] = 6, [PLAN_PURGE] = 1}},
     {"wait", "sleepers, and what wakes them", EITHER,
      .weight = {[PLAN_ADD] = 6, [PLAN_REMOVE] = 5, [PLAN_POP] = 2, [PLAN_DRAIN] = 1,
                 [PLAN_CLEAR] = 2, [PLAN_SIZE] = 1, [PLAN_ADD_MANY] = 1, [PLAN_REMOVE_MANY] = 1,
@@ -218,6 +224,33 @@ static void shape_chain(struct plan *plan, uint64_t *random)
     }
 }
 
+/* One or two keys, all present. */
+static void shape_shown(struct plan *plan, uint64_t *random)
+{
+    plan->keys = random_below(random, 4) ? 1 : 2;
+    for (unsigned i = 0; i < plan->keys; i++) {
+        plan->key_hash[i] = hash_at(5, 7 + 2 * i, i);
+        prefill(plan, plan->key_hash[i], true);
+    }
+}
+
+/* Several chunks with hardly a key but the hot ones, which were removed, most of them. */
+static void shape_removed(struct plan *plan, uint64_t *random)
+{
+    unsigned log2 = 6 + random_below(random, 2);
+    plan->capacity = log2 == 6 ? 15 : 30;
+    plan->lower_floor = random_below(random, 2);
+    plan->keys = 2 + random_below(random, 4);
+    uint32_t home = random_below(random, 1u << log2);
+    for (unsigned i = 0; i < plan->keys; i++) {
+        plan->key_hash[i] = hash_at(log2, home, i);
+        if (random_below(random, 8) > 0) {
+            prefill(plan, plan->key_hash[i], random_below(random, 4) == 0);
+        }
+    }
+    prefill_anywhere(plan, log2, random_below(random, 4), 4, random);
+}
+
 /* 128 slots: one word in 8, about, is sampled; 13 of them bound ask for growth, less than 2 live for
  * a shrink. Which are sampled depends on where the slice lies, so the hot keys are many and apart. */
 static void shape_counted(struct plan *plan, uint64_t *random)
@@ -287,7 +320,7 @@ static void draw_places(struct plan *plan, uint64_t *random)
 {
     static const uint32_t offsets[] = {10, 60, 4030};
     plan->share = 1 + random_below(random, 5);
-    plan->stride = random_below(random, 4) ? 1 : 504;
+    plan->stride = random_below(random, 2) ? 1 : 504;
     plan->offset = offsets[random_below(random, 3)];
 }
 
@@ -322,6 +355,37 @@ static void draw_others(struct plan *plan, const struct scenario *scenario, uint
     }
 }
 
+/* One thread iterates, and the others empty the set and add to it in turn: so that the iteration meets
+ * what was not there when it began. */
+static void arrange_shown(struct plan *plan, unsigned ops, uint64_t *random)
+{
+    for (unsigned t = 0; t < plan->threads; t++) {
+        plan->ops[t] = ops ? ops : 2 + random_below(random, 3);
+        unsigned turn = random_below(random, 4);
+        for (unsigned i = 0; i < plan->ops[t]; i++) {
+            plan->op[t][i] = (struct plan_op){
+                .kind = (turn + i) % 2            ? PLAN_ADD
+                        : random_below(random, 4) ? PLAN_CLEAR
+                                                  : PLAN_PURGE,
+                .key = (uint8_t)random_below(random, plan->keys),
+            };
+        }
+    }
+    plan->op[0][0].kind = PLAN_EACH;
+}
+
+/* Numbers leave nothing behind that would be worth a purge; a growth leaves the removed behind, too. */
+static void replace_purges(struct plan *plan)
+{
+    for (unsigned t = 0; t < plan->threads; t++) {
+        for (unsigned i = 0; i < plan->ops[t]; i++) {
+            if (plan->op[t][i].kind == PLAN_PURGE) {
+                plan->op[t][i].kind = PLAN_RESERVE;
+            }
+        }
+    }
+}
+
 void plan_make(struct plan *plan, const char *name, int set, int domain, unsigned threads,
                unsigned ops, uint64_t seed)
 {
@@ -351,6 +415,12 @@ void plan_make(struct plan *plan, const char *name, int set, int domain, unsigne
     case REHASH:
         shape_rehash(plan, &random);
         break;
+    case SHOWN:
+        shape_shown(plan, &random);
+        break;
+    case REMOVED:
+        shape_removed(plan, &random);
+        break;
     case EITHER:
         plan->keys = 1 + random_below(&random, 2);
         (random_below(&random, 2) ? shape_tiny : shape_overfull)(plan, &random);
@@ -376,6 +446,9 @@ void plan_make(struct plan *plan, const char *name, int set, int domain, unsigne
         }
         barrier = barrier || barrier_here;
     }
+    if (scenario->shape == SHOWN) {
+        arrange_shown(plan, ops, &random);
+    }
     plan->warms = random_below(&random, 2) ? random_below(&random, 4) : 0;
     for (unsigned i = 0; i < plan->warms; i++) {
         struct plan_op op = draw_op(scenario, plan->keys, &random);
@@ -394,7 +467,9 @@ void plan_make(struct plan *plan, const char *name, int set, int domain, unsigne
     random = random_start(seed, 6);
     uint32_t any = random_below(&random, PLAN_SETS);
     plan->set = set >= 0 ? (enum plan_set)set : (enum plan_set)any;
-    if (plan->set != PLAN_U64) {
+    if (plan->set == PLAN_U64) {
+        replace_purges(plan);
+    } else {
         draw_others(plan, scenario, &random);
     }
 }
@@ -446,6 +521,9 @@ void plan_print(const struct plan *plan, FILE *file)
         fputc('\n', file);
     }
     for (unsigned t = 0; t < plan->threads; t++) {
+        if (plan->ops[t] == 0) {
+            continue; // shrunk away
+        }
         fprintf(file, "  T%u%s%s:", t, plan->attached[t] ? "" : " (new)",
                 plan->section[t] ? " (in a section)" : "");
         for (unsigned i = 0; i < plan->ops[t]; i++) {

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@
 #include "explore/grace.h"
 #include "explore/random.h"
 #include "explore/switch.h"
+#include "explore/trace.h"
 #include "platform/hook.h"
 #include "reclaim/reclaim.h"
 
@@ -27,7 +29,8 @@ enum {
     STACK_BYTES = 256 * 1024,
     GUARD_BYTES = 4096,
     EVENTS_MAX = 1 << 20,
-    MAIN_STEPS_MAX = 1 << 22
+    MAIN_STEPS_MAX = 1 << 22,
+    SITES_MOST = 32,
 };
 
 struct context {
@@ -52,22 +55,32 @@ static unsigned runnable, waiting; // bits; waiting: until another thread did so
 static int32_t steps, until, limit, stop_at;
 static unsigned stop_thread;
 static struct sched_options options;
-static uint64_t random_state, clock_now;
+static uint64_t random_state, clock_now, entropy;
 static int32_t main_steps, lonely_since;
 static int32_t segment_start; // steps when the current thread began to run
 static int32_t change_points[4], lowest_priority;
 static unsigned change_count, change_next;
 static uint32_t walk_mean;
+static uint32_t site_salt, site_share, site_one_in, site_threads;
+static uint32_t sites_met[SITES_MOST]; // each counts once
+static unsigned site_count;
 static size_t segment_at;
 static sigjmp_buf guard;
 static bool guarded;
 
-static const char *const strategy_names[] = {"walk", "urw",    "pct2", "pct3",
-                                             "pct4", "serial", "fixed"};
+static const char *const strategy_names[] = {"walk", "urw",  "pct2",   "pct3",
+                                             "pct4", "site", "serial", "fixed"};
 
 const char *sched_strategy_name(enum sched_strategy strategy)
 {
     return strategy_names[strategy];
+}
+
+enum sched_strategy sched_strategy_in_turn(uint64_t number)
+{
+    static const enum sched_strategy turns[] = {SCHED_WALK, SCHED_SITE, SCHED_URW,  SCHED_PCT2,
+                                                SCHED_SITE, SCHED_PCT3, SCHED_PCT4, SCHED_SITE};
+    return turns[number % (sizeof turns / sizeof *turns)];
 }
 
 const char *sched_thread_name(unsigned thread)
@@ -79,6 +92,11 @@ const char *sched_thread_name(unsigned thread)
 unsigned sched_current(void)
 {
     return current;
+}
+
+int32_t sched_steps(unsigned thread)
+{
+    return contexts[thread].steps;
 }
 
 uint64_t sched_clock(void)
@@ -200,6 +218,16 @@ int nanosleep(const struct timespec *time, struct timespec *left)
     return 0;
 }
 
+/* A set that is cloned seeds itself. */
+ssize_t getrandom(void *buffer, size_t size, unsigned flags)
+{
+    (void)flags;
+    for (size_t i = 0; i < size; i++) {
+        ((unsigned char *)buffer)[i] = (unsigned char)random_next(&entropy);
+    }
+    return (ssize_t)size;
+}
+
 static void futex_wake(const _Atomic(uint32_t) *word)
 {
     for (unsigned i = 0; i < SCHED_MAIN; i++) {
@@ -317,6 +345,38 @@ static unsigned pick_pct(void)
     return best;
 }
 
+extern char __executable_start[]; // the linker's
+
+static __attribute__((noinline)) void leave_at_site(uint32_t site)
+{
+    for (unsigned i = 0; i < site_count; i++) {
+        if (sites_met[i] == site) {
+            return;
+        }
+    }
+    if (site_count < SITES_MOST && random_below(&random_state, site_one_in) == 0) {
+        sites_met[site_count++] = site;
+        until = 0;
+    }
+}
+
+/* Called with the place of each access. */
+static inline void meet_site(const void *pc)
+{
+    uint32_t place = (uint32_t)((uintptr_t)pc - (uintptr_t)__executable_start);
+    uint32_t site = place * site_salt;
+    if (__builtin_expect(site < site_share, 0) && site_threads >> current & 1) {
+        leave_at_site(site);
+    }
+}
+
+static unsigned pick_site(void)
+{
+    unsigned others = runnable & ~(1u << current), from = others ? others : runnable;
+    until = SCHED_NEVER;
+    return nth_bit(from, random_below(&random_state, (uint32_t)__builtin_popcount(from)));
+}
+
 /* In turn, when one waits: two that wait must not go on waking each other while a third never runs. */
 static unsigned pick_serial(void)
 {
@@ -345,6 +405,8 @@ static unsigned pick(void)
         return pick_walk();
     case SCHED_URW:
         return pick_urw();
+    case SCHED_SITE:
+        return pick_site();
     case SCHED_SERIAL:
         return pick_serial();
     case SCHED_FIXED:
@@ -377,6 +439,16 @@ static void start_strategy(void)
 {
     random_state = random_start(options.seed, 1);
     walk_mean = 1u << random_below(&random_state, 8);
+    if (options.strategy == SCHED_SITE) {
+        site_salt = random_next(&random_state) | 1;
+        site_share = UINT32_MAX >> (1 + random_below(&random_state, 5));
+        site_one_in = 1u << (2 * random_below(&random_state, 3));
+        site_count = 0;
+        // mostly one thread alone: the others do whole operations in its windows
+        site_threads = random_below(&random_state, 4)
+                           ? 1u << random_below(&random_state, options.threads)
+                           : UINT32_MAX;
+    }
     int32_t total = 0;
     int32_t order[SCHED_MAIN] = {1, 2, 3, 4, 5};
     for (unsigned i = 0; i < SCHED_MAIN; i++) {
@@ -445,9 +517,17 @@ static void exceptional(int kind)
     reschedule();
 }
 
-static __attribute__((noinline, cold)) void bad_touch(const volatile void *address)
+void sched_bad_touch(const volatile void *address, const void *pc)
 {
     const struct arena_block *block = arena_find(address);
+    if (sched_tracing && pc) {
+        struct sched_event *event = event_add();
+        event->kind = SCHED_EVENT_ACCESS;
+        event->access = SCHED_PLAIN;
+        event->address = address;
+        event->pc = pc;
+        trace_name(event);
+    }
     if (!block) {
         sched_fail("memory at offset %td is touched that is no block's",
                    (const volatile char *)address - arena_base);
@@ -460,7 +540,7 @@ static __attribute__((noinline, cold)) void bad_touch(const volatile void *addre
 static inline void check(const volatile void *address)
 {
     if (__builtin_expect(!arena_may_touch(address), 0)) {
-        bad_touch(address);
+        sched_bad_touch(address, NULL);
     }
 }
 
@@ -476,7 +556,7 @@ static void hook_main(int kind, const volatile void *address)
     }
 }
 
-static void hook(int kind, const volatile void *address)
+static inline void arrive(int kind)
 {
     steps++;
     contexts[current].steps++;
@@ -486,12 +566,26 @@ static void hook(int kind, const volatile void *address)
     if (__builtin_expect(waiting != 0, 0)) {
         wake_waiting(); // what they wait for may have been this thread's last access, or this one
     }
+}
+
+static void hook(int kind, const volatile void *address)
+{
+    arrive(kind);
     check(address); // now, not before others ran
+}
+
+static void hook_site(int kind, const volatile void *address)
+{
+    meet_site(__builtin_return_address(0));
+    hook(kind, address);
 }
 
 static void hook_traced(int kind, const volatile void *address)
 {
-    hook(kind, address);
+    if (options.strategy == SCHED_SITE) {
+        meet_site(__builtin_return_address(0));
+    }
+    arrive(kind);
     struct sched_event *event = event_add();
     event->kind = SCHED_EVENT_ACCESS;
     event->access = (uint8_t)kind;
@@ -500,6 +594,8 @@ static void hook_traced(int kind, const volatile void *address)
     if (address && ((uintptr_t)address & 7) == 0) {
         event->value = *(const volatile uint64_t *)address;
     }
+    trace_name(event);
+    check(address);
 }
 
 void sched_point(void)
@@ -509,6 +605,9 @@ void sched_point(void)
     }
     steps++;
     contexts[current].steps++;
+    if (options.strategy == SCHED_SITE && random_below(&random_state, 2)) {
+        until = 0;
+    }
     if (--until <= 0) {
         exceptional(LFSET__HOOK_LOAD);
     }
@@ -518,8 +617,9 @@ void sched_wake_reclaimer(void)
 {
     if (current != SCHED_MAIN && !(runnable >> SCHED_RECLAIMER & 1)) {
         runnable |= 1u << SCHED_RECLAIMER;
-        if (options.strategy != SCHED_FIXED && options.strategy != SCHED_SERIAL &&
-            options.strategy != SCHED_WALK) {
+        bool at_once = options.strategy == SCHED_URW || change_count > 0 ||
+                       (options.strategy == SCHED_SITE && random_below(&random_state, 2));
+        if (at_once) {
             until = 0; // at the next access the strategy sees it
         }
     }
@@ -565,6 +665,7 @@ void sched_reset(void)
     }
     current = SCHED_MAIN;
     clock_now = 0;
+    entropy = random_start(0, 7);
     main_steps = 0;
     runnable = waiting = 0;
 }
@@ -590,7 +691,9 @@ void sched_run(const struct sched_options *given)
     // back: all is done, or sleeps, or something failed
     while (runnable && !sched_result.failed) {
         unsigned next = pick_capped();
-        lfset__hook = sched_tracing ? hook_traced : hook;
+        lfset__hook = sched_tracing                    ? hook_traced
+                      : options.strategy == SCHED_SITE ? hook_site
+                                                       : hook;
         go_to(next);
         lfset__hook = hook_main;
         for (unsigned i = 0; i < SCHED_MAIN && !sched_result.failed; i++) {

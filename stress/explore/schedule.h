@@ -10,6 +10,9 @@
  *   pctN   random priorities, the highest runs; at N - 1 random moments the running thread falls to
  *          the lowest (Burckhardt et al., "A randomized scheduler with probabilistic guarantees of
  *          finding bugs", ASPLOS 2010)
+ *   site   at accesses that come from a few places of the code, and between operations, on to a random
+ *          thread; which places, and for one thread or for all, is drawn once per run. So a
+ *          window of one access is met as often as a wide one, however long a thread is in loops
  *   serial no preemption; measures how long each thread is
  *   fixed  a given list of segments; what the shrinker uses
  */
@@ -35,6 +38,7 @@ enum sched_strategy {
     SCHED_PCT2,
     SCHED_PCT3,
     SCHED_PCT4,
+    SCHED_SITE,
     SCHED_SERIAL,
     SCHED_FIXED,
     SCHED_STRATEGIES
@@ -63,6 +67,8 @@ struct sched_options {
 };
 
 enum sched_event_kind { SCHED_EVENT_ACCESS, SCHED_EVENT_NOTE };
+/** An access in a trace that was no hooked one; the others are enum lfset__hook_kind. */
+enum { SCHED_PLAIN = 5 };
 
 /** One line of a trace. */
 struct sched_event {
@@ -103,6 +109,8 @@ void sched_set_self(unsigned thread, struct lfset__thread *self);
 
 /** The logical thread that runs. */
 unsigned sched_current(void);
+/** The accesses that it has made. */
+int32_t sched_steps(unsigned thread);
 /** A time stamp: larger at each call. */
 uint64_t sched_clock(void);
 /** Between two operations: the thread may be left here. */
@@ -117,11 +125,15 @@ bool sched_may_inject(void);
 void sched_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /** The run is over: this is what was found. */
 void sched_fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+/** The run is over: `address` is touched, at `pc`, which the arena does not allow. */
+void sched_bad_touch(const volatile void *address, const void *pc) __attribute__((noreturn, cold));
 /** A callback is ready. */
 void sched_wake_reclaimer(void);
 /** Does the thread sleep at a futex? */
 bool sched_sleeps(unsigned thread);
 
+/** One after another; the one that finds most more often. */
+enum sched_strategy sched_strategy_in_turn(uint64_t number);
 const char *sched_strategy_name(enum sched_strategy strategy);
 const char *sched_thread_name(unsigned thread);
 

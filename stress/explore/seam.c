@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "reclaim/hp.c"
+#include "wait/wait.c"
+
+#include <string.h>
 
 #include "explore/seam.h"
 #include "reclaim/rcu.h"
@@ -23,6 +26,7 @@ void seam_reset(void)
     }
     reset_account(&lfset__hp_account);
     reset_account(&lfset__rcu_account);
+    memset(buckets, 0, sizeof buckets); // a run that failed leaves its sleepers behind
 }
 
 void seam_scan_at_next_retire(struct lfset__thread *thread)

@@ -5,43 +5,89 @@
 #include <string.h>
 
 #include "explore/execute.h"
+#include "explore/operations.h"
 
 enum { SCHEDULES_PER_TRY = 3000, FIXED_TRIES = 3000 };
 
-struct schedule {
+/* A run that failed: what chose its schedule, and the schedule. */
+struct failure {
     enum sched_strategy strategy;
     uint64_t seed;
+    size_t count;
+    struct sched_segment segments[SCHED_SEGMENTS];
+    int32_t op_starts[SCHED_THREADS][PLAN_OPS];
 };
 
-/* Looks for a schedule under which the plan fails, the one known first. */
-static bool find_failure(const struct plan *plan, struct schedule *schedule)
+static struct failure known;
+
+static bool remember(enum sched_strategy strategy, uint64_t seed)
+{
+    known.strategy = strategy;
+    known.seed = seed;
+    known.count = sched_result.segment_count;
+    memcpy(known.segments, sched_result.segments, known.count * sizeof *known.segments);
+    memcpy(known.op_starts, operations_starts, sizeof known.op_starts);
+    return true;
+}
+
+/* Looks for a schedule under which the plan fails: as it was known, first by the segments given. */
+static bool find_failure(const struct plan *plan, const struct sched_segment *segments,
+                         size_t count)
 {
     if (!execute_prepare(plan)) {
-        *schedule = (struct schedule){SCHED_SERIAL, 0};
-        return true;
+        return remember(SCHED_SERIAL, 0);
     }
-    if (!execute(schedule->strategy, schedule->seed)) {
-        return true;
+    if (!execute_segments(known.seed, segments, count)) {
+        return remember(SCHED_FIXED, known.seed);
+    }
+    if (known.strategy != SCHED_FIXED && !execute(known.strategy, known.seed)) {
+        return remember(known.strategy, known.seed);
     }
     for (uint64_t i = 0; i < SCHEDULES_PER_TRY; i++) {
-        struct schedule other = {(enum sched_strategy)(i % SCHED_SERIAL), plan->seed * 64 + i};
-        if (!execute(other.strategy, other.seed)) {
-            *schedule = other;
-            return true;
+        enum sched_strategy strategy = sched_strategy_in_turn(i);
+        uint64_t seed = plan->seed * 64 + i;
+        if (!execute(strategy, seed)) {
+            return remember(strategy, seed);
         }
     }
     return false;
 }
 
-static bool try_plan(struct plan *plan, const struct plan *smaller, struct schedule *schedule)
+static bool try_segments(struct plan *plan, const struct plan *smaller,
+                         const struct sched_segment *segments, size_t count)
 {
-    struct schedule found = *schedule;
-    if (!find_failure(smaller, &found)) {
-        return false;
+    bool fails = find_failure(smaller, segments, count);
+    if (fails) {
+        *plan = *smaller;
     }
-    *plan = *smaller;
-    *schedule = found;
-    return true;
+    return fails;
+}
+
+static bool try_plan(struct plan *plan, const struct plan *smaller)
+{
+    static struct sched_segment segments[SCHED_SEGMENTS];
+    memcpy(segments, known.segments, known.count * sizeof *segments);
+    return try_segments(plan, smaller, segments, known.count);
+}
+
+/* Without an operation the thread makes fewer accesses: those of the operation are taken out of the segments. */
+static bool try_without_op(struct plan *plan, const struct plan *smaller, unsigned thread,
+                           unsigned index)
+{
+    static struct sched_segment segments[SCHED_SEGMENTS];
+    int32_t from = known.op_starts[thread][index], at = 0;
+    int32_t to = index + 1 < plan->ops[thread] ? known.op_starts[thread][index + 1] : INT32_MAX;
+    for (size_t i = 0; i < known.count; i++) {
+        segments[i] = known.segments[i];
+        if (segments[i].thread != thread) {
+            continue;
+        }
+        int32_t end = at + segments[i].steps;
+        int32_t first = at > from ? at : from, last = end < to ? end : to;
+        segments[i].steps -= last > first ? last - first : 0;
+        at = end;
+    }
+    return try_segments(plan, smaller, segments, known.count);
 }
 
 static void remove_op(struct plan *plan, unsigned thread, unsigned index)
@@ -52,7 +98,7 @@ static void remove_op(struct plan *plan, unsigned thread, unsigned index)
 }
 
 /* One operation of a thread, or of those before, at a time; then what the set holds. */
-static void shrink_plan(struct plan *plan, struct schedule *schedule)
+static void shrink_plan(struct plan *plan)
 {
     for (bool changed = true; changed;) {
         changed = false;
@@ -60,25 +106,25 @@ static void shrink_plan(struct plan *plan, struct schedule *schedule)
             for (unsigned i = plan->ops[t]; i-- > 0;) {
                 struct plan smaller = *plan;
                 remove_op(&smaller, t, i);
-                changed = try_plan(plan, &smaller, schedule) || changed;
+                changed = try_without_op(plan, &smaller, t, i) || changed;
             }
             if (plan->section[t]) {
                 struct plan smaller = *plan;
                 smaller.section[t] = false;
-                changed = try_plan(plan, &smaller, schedule) || changed;
+                changed = try_plan(plan, &smaller) || changed;
             }
         }
         if (plan->destroy != PLAN_DESTROY_ONLY) {
             struct plan smaller = *plan;
             smaller.destroy = PLAN_DESTROY_ONLY;
-            changed = try_plan(plan, &smaller, schedule) || changed;
+            changed = try_plan(plan, &smaller) || changed;
         }
         for (unsigned i = plan->warms; i-- > 0;) {
             struct plan smaller = *plan;
             memmove(&smaller.warm[i], &smaller.warm[i + 1],
                     (PLAN_WARM - 1 - i) * sizeof smaller.warm[0]);
             smaller.warms--;
-            changed = try_plan(plan, &smaller, schedule) || changed;
+            changed = try_plan(plan, &smaller) || changed;
         }
     }
     for (unsigned part = plan->prefills; part > 0; part /= 2) {
@@ -87,7 +133,7 @@ static void shrink_plan(struct plan *plan, struct schedule *schedule)
             memmove(&smaller.prefill[i], &smaller.prefill[i + part],
                     (plan->prefills - i - part) * sizeof smaller.prefill[0]);
             smaller.prefills -= part;
-            if (!try_plan(plan, &smaller, schedule)) {
+            if (!try_plan(plan, &smaller)) {
                 i += part;
             }
         }
@@ -95,7 +141,7 @@ static void shrink_plan(struct plan *plan, struct schedule *schedule)
     if (plan->threads > 1 && plan->ops[plan->threads - 1] == 0) {
         struct plan smaller = *plan;
         smaller.threads--;
-        (void)try_plan(plan, &smaller, schedule);
+        (void)try_plan(plan, &smaller);
     }
 }
 
@@ -154,7 +200,7 @@ static void shrink_schedule(void)
     size_t count = sched_result.segment_count;
     memcpy(best, sched_result.segments, count * sizeof *best);
     int tries = 0;
-    if (!execute_segments(best, count)) {
+    if (!execute_segments(known.seed, best, count)) {
         for (bool changed = true; changed && tries < FIXED_TRIES;) {
             changed = false;
             for (size_t i = 0; i < count && tries < FIXED_TRIES; i++) {
@@ -162,7 +208,7 @@ static void shrink_schedule(void)
                     size_t trial_count = way == 0 ? put_off(trial, best, count, i)
                                                   : bring_forward(trial, best, count, i);
                     tries++;
-                    if (trial_count < count && !execute_segments(trial, trial_count)) {
+                    if (trial_count < count && !execute_segments(known.seed, trial, trial_count)) {
                         // what ran may be shorter than what was asked for
                         size_t ran = sched_result.segment_count;
                         if (ran <= trial_count) {
@@ -180,7 +226,7 @@ static void shrink_schedule(void)
         }
     }
     sched_tracing = true;
-    (void)execute_segments(best, count);
+    (void)execute_segments(known.seed, best, count);
     sched_tracing = false;
     free(best);
     free(trial);
@@ -188,12 +234,12 @@ static void shrink_schedule(void)
 
 void shrink(struct plan *plan, enum sched_strategy strategy, uint64_t seed, FILE *progress)
 {
-    struct schedule schedule = {strategy, seed};
-    shrink_plan(plan, &schedule);
+    remember(strategy, seed);
+    shrink_plan(plan);
     fprintf(progress, "shrunk to:\n");
     plan_print(plan, progress);
     if (execute_prepare(plan)) {
-        (void)execute(schedule.strategy, schedule.seed);
+        (void)execute_segments(known.seed, known.segments, known.count);
         shrink_schedule();
     } else { // it fails without any preemption
         sched_tracing = true;

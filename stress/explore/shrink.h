@@ -10,7 +10,7 @@
 #include "explore/schedule.h"
 
 /**
- * `plan` fails under (strategy, seed). Afterwards it is a plan with no more operations that fails,
+ * `plan` failed under (strategy, seed) in the last run. Afterwards it is a plan with no more operations that fails,
  * and the last run (sched_result, with its trace) is the smallest failing schedule found for it.
  */
 void shrink(struct plan *plan, enum sched_strategy strategy, uint64_t seed, FILE *progress);

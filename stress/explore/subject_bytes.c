@@ -117,7 +117,7 @@ static bool word_key(const struct lfset__slice *slice, size_t index, uint64_t wo
 {
     (void)slice, (void)index;
     const struct lfset__node *node = lfset__word_node(word);
-    if (!arena_may_touch(node)) {
+    if (!arena_is_live(node)) {
         return false;
     }
     *key = key_of_node(node);

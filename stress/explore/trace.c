@@ -8,6 +8,7 @@
 
 #include "explore/arena.h"
 #include "explore/execute.h"
+#include "explore/explored.h"
 #include "explore/objects.h"
 #include "explore/schedule.h"
 #include "platform/hook.h"
@@ -16,8 +17,11 @@
 #include "set/node.h"
 #include "set/slice.h"
 
-/* Of a run without an end the last lines are enough. */
-enum { LINES_MOST = 4000 };
+enum {
+    EVENTS_MOST = 4000, /* of a run without an end the last are enough */
+    LOOP_PERIOD = 3,    /* accesses of a loop that is recognised as one */
+    LOOP_LEAST = 9
+};
 
 /* ---- places in the source ----------------------------------------------------------------------- */
 
@@ -148,7 +152,7 @@ static void name_word(const struct lfset__slice *slice, size_t index, uint64_t w
         uint64_t k;
         if (!execute_word_key(slice, index, word, &k)) {
             snprintf(key, sizeof key, "a freed key");
-        } else if (!execute_key_name(k, key, sizeof key)) {
+        } else if (!explored_key_name(k, key, sizeof key)) {
             snprintf(key, sizeof key, "key %llu", (unsigned long long)k);
         }
     }
@@ -179,13 +183,21 @@ static const struct field slice_fields[] = {FIELD(struct lfset__slice, next),
                                             FIELD(struct lfset__slice, copying.done),
                                             FIELD(struct lfset__slice, pop_cursor),
                                             {0, 0, NULL}};
-static const struct field set_fields[] = {
-    FIELD(struct lfset__set, root),       FIELD(struct lfset__set, floor_log2),
-    FIELD(struct lfset__set, references), FIELD(struct lfset__set, retired),
-    FIELD(struct lfset__set, random),     FIELD(struct lfset__set, grows),
-    FIELD(struct lfset__set, purges),     FIELD(struct lfset__set, shrinks),
-    FIELD(struct lfset__set, rehashes),   FIELD(struct lfset__set, snapshots),
-    FIELD(struct lfset__set, clears),     {0, 0, NULL}};
+static const struct field set_fields[] = {FIELD(struct lfset__set, root),
+                                          FIELD(struct lfset__set, floor_log2),
+                                          FIELD(struct lfset__set, references),
+                                          FIELD(struct lfset__set, retired),
+                                          FIELD(struct lfset__set, random),
+                                          FIELD(struct lfset__set, grows),
+                                          FIELD(struct lfset__set, purges),
+                                          FIELD(struct lfset__set, shrinks),
+                                          FIELD(struct lfset__set, rehashes),
+                                          FIELD(struct lfset__set, snapshots),
+                                          FIELD(struct lfset__set, clears),
+                                          FIELD(struct lfset__set, waiting),
+                                          FIELD(struct lfset__set, idle),
+                                          FIELD(struct lfset__set, purging),
+                                          {0, 0, NULL}};
 
 static const char *field_at(const struct field *fields, size_t offset)
 {
@@ -208,7 +220,7 @@ static void name_in_slice(const struct arena_block *block, size_t offset, uint64
     if (offset >= words_at) {
         size_t index = (offset - words_at) / 8;
         if (block->freed_by) {
-            snprintf(name, size, "slice %u word %zu (freed by now)", number, index);
+            snprintf(name, size, "slice %u word %zu (freed)", number, index);
         } else if (index >= lfset__slice_words(slice)) {
             snprintf(name, size, "slice %u bitmap word %zu: %#llx", number,
                      index - lfset__slice_words(slice), (unsigned long long)value);
@@ -249,15 +261,14 @@ static bool name_in_record(const volatile void *address, uint64_t value, char *n
     return false;
 }
 
-/* Objects are told from nodes by their size. */
 static void name_in_block(const struct arena_block *block, size_t offset, uint64_t value,
                           char *name, size_t size)
 {
-    const char *freed = block->freed_by ? " (freed by now)" : "";
+    const char *freed = block->freed_by ? " (freed)" : "";
     if (block->align == LFSET__LINE) {
         snprintf(name, size, "another set, +%zu", offset);
-    } else if (block->size == sizeof(struct object)) {
-        snprintf(name, size, "object at %p%s", (const void *)block->start, freed);
+    } else if (objects_number(block->start) >= 0) {
+        snprintf(name, size, "object %d%s", objects_number(block->start), freed);
     } else if (offset == offsetof(struct lfset__node, references)) {
         snprintf(name, size, "node or snapshot %p: references %u%s", (const void *)block->start,
                  (unsigned)value, freed);
@@ -300,16 +311,70 @@ static void name_address(const struct sched_event *event, char *name, size_t siz
                 return;
             }
         }
-        snprintf(name, size, "list of records");
+        snprintf(name, size, "outside of the set");
     }
 }
 
-void trace_print(FILE *file, size_t longest)
+void trace_name(struct sched_event *event)
 {
-    static const char *const kinds[] = {"load", "store", "rmw", "fence", "spin"};
+    char name[192];
+    name_address(event, name, sizeof name);
+    event->note = strdup(name);
+}
+
+static void print_event(const struct sched_event *event, FILE *file)
+{
+    static const char *const kinds[] = {"load", "store", "rmw", "fence", "spin", "plain"};
+    const char *text = event->note ? event->note : "", *thread = sched_thread_name(event->thread);
+    if (event->kind == SCHED_EVENT_NOTE) {
+        fprintf(file, "%-9s %s\n", thread, text);
+    } else {
+        fprintf(file, "%-9s   %-5s %-60s %s\n", thread, kinds[event->access], text,
+                place_of(event->pc));
+    }
+}
+
+/* How many of the events are the same few accesses again and again, as a loop makes them. */
+static size_t loop_length(const struct sched_event *events, size_t count, size_t period)
+{
+    size_t length = 0;
+    while (length < count && events[length].kind == SCHED_EVENT_ACCESS &&
+           (length < period || events[length].pc == events[length - period].pc)) {
+        length++;
+    }
+    return length - length % period;
+}
+
+/* What one thread did without being left. */
+static void print_segment(const struct sched_event *events, size_t count, bool abbreviate,
+                          FILE *file)
+{
+    for (size_t i = 0; i < count;) {
+        size_t period = 1, length = loop_length(events + i, count - i, 1);
+        while (length < LOOP_LEAST && period < LOOP_PERIOD) {
+            length = loop_length(events + i, count - i, ++period);
+        }
+        bool cut = abbreviate && length >= LOOP_LEAST;
+        size_t shown = cut ? period : 1;
+        for (size_t j = 0; j < shown; j++) {
+            print_event(&events[i + j], file);
+        }
+        if (cut) {
+            fprintf(file, "%-9s   ... %zu more of these\n", sched_thread_name(events[i].thread),
+                    length - 2 * period);
+            for (size_t j = length - period; j < length; j++) {
+                print_event(&events[i + j], file);
+            }
+        }
+        i += cut ? length : 1;
+    }
+}
+
+void trace_print(FILE *file, bool abbreviate)
+{
     const struct sched_event *events = sched_result.events;
     size_t count = sched_result.event_count;
-    size_t first = longest && count > LINES_MOST ? count - LINES_MOST : 0;
+    size_t first = abbreviate && count > EVENTS_MOST ? count - EVENTS_MOST : 0;
     find_places(events, count);
     if (first > 0) {
         fprintf(file, "... %zu accesses before\n", first);
@@ -319,26 +384,7 @@ void trace_print(FILE *file, size_t longest)
         while (end < count && events[end].thread == events[i].thread) {
             end++;
         }
-        for (size_t j = i; j < end; j++) {
-            const struct sched_event *event = &events[j];
-            if (longest && end - i > longest && event->kind == SCHED_EVENT_ACCESS &&
-                j >= i + longest / 2 && j < end - longest / 2) {
-                if (j == i + longest / 2) {
-                    fprintf(file, "%-9s   ... %zu more\n", sched_thread_name(event->thread),
-                            end - i - longest / 2 * 2);
-                }
-                continue;
-            }
-            if (event->kind == SCHED_EVENT_NOTE) {
-                fprintf(file, "%-9s %s\n", sched_thread_name(event->thread),
-                        event->note ? event->note : "");
-                continue;
-            }
-            char name[192];
-            name_address(event, name, sizeof name);
-            fprintf(file, "%-9s   %-5s %-60s %s\n", sched_thread_name(event->thread),
-                    kinds[event->access], name, place_of(event->pc));
-        }
+        print_segment(&events[i], end - i, abbreviate, file);
         i = end;
         if (i < count) {
             fprintf(file, "---- to %s\n", sched_thread_name(events[i].thread));

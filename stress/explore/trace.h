@@ -3,9 +3,14 @@
 #ifndef LFSET_STRESS_EXPLORE_TRACE_H
 #define LFSET_STRESS_EXPLORE_TRACE_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
-/** Runs of accesses of one thread longer than `longest` are cut in the middle; 0: never. */
-void trace_print(FILE *file, size_t longest);
+struct sched_event;
+
+/** Gives an access the name of what it touches, while that is there. */
+void trace_name(struct sched_event *event);
+/** Abbreviated: of the accesses that a loop makes the first and the last. */
+void trace_print(FILE *file, bool abbreviate);
 
 #endif
