@@ -234,7 +234,8 @@ lfset__count_change(struct lfset__set *set, struct lfset__slice *slice, enum lfs
     uint64_t counts = lfset__add_rlx(&slice->counts, delta[change]) + delta[change];
     if (change == LFSET__KILL) {
         lfset__shrink_if_sparse(set, slice);
-    } else if (counts >> 32 >= slice->bound_limit && lfset__load_rlx(&set->root) == slice) {
+    } else if (counts >> 32 >= slice->bound_limit && !lfset__next(slice) &&
+               lfset__load_rlx(&set->root) == slice) {
         (void)lfset__publish_next(set, slice, lfset__plan_resize(set, slice));
     }
 }
@@ -248,7 +249,7 @@ static __attribute__((noinline)) void lfset__count_far(struct lfset__set *set,
                                                        struct lfset__slice *slice)
 {
     lfset__add_rlx(&slice->clustered, 1);
-    if (slice->log2 >= LFSET__LOG2_CLUSTER && lfset__is_clustered(slice) &&
+    if (slice->log2 >= LFSET__LOG2_CLUSTER && lfset__is_clustered(slice) && !lfset__next(slice) &&
         lfset__load_rlx(&set->root) == slice) {
         (void)lfset__publish_next(set, slice, lfset__plan_resize(set, slice));
     }
@@ -404,6 +405,19 @@ static int lfset__copy(struct lfset__walk *walk, struct lfset__slice *root, stru
     }
 }
 
+/** The same, where its home is free: most keys of a slice that is being filled. */
+LFSET__INLINE int lfset__copy_home(struct lfset__walk *walk, struct lfset__slice *root,
+                                   struct lfset__slice *to, struct lfset__source source)
+{
+    struct lfset__probe probe = lfset__source_probe(to, root, &source);
+    uint64_t word = lfset__load_rlx(probe.slot), desired = lfset__source_word(&source, &probe);
+    if (lfset__likely(word == 0) && lfset__likely(lfset__cas_sc(probe.slot, &word, desired))) {
+        lfset__changed(walk->set, to, &probe, LFSET__BIND_LIVE, desired);
+        return 0;
+    }
+    return lfset__copy(walk, root, to, source);
+}
+
 /* One chunk of the gate's freezing pass. */
 static void lfset__freeze_step(struct lfset__slice *slice, struct lfset__slice *next)
 {
@@ -495,7 +509,8 @@ LFSET__INLINE int lfset__help(struct lfset__walk *walk, struct lfset__slice *roo
                 uint64_t word = lfset__gated(next) ? lfset__load_rlx(&root->words[i])
                                                    : lfset__freeze_slot(root, next, i);
                 if (lfset__is_source(root, word)) {
-                    int error = lfset__copy(walk, root, next, lfset__source_take(root, i, word));
+                    int error =
+                        lfset__copy_home(walk, root, next, lfset__source_take(root, i, word));
                     if (error) {
                         return error; // the chunk's bit stays unset: it will be done again
                     }
