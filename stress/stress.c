@@ -4,6 +4,7 @@
  * exactly. This file: options, the order of the runs, and what is said about them.
  */
 #define _GNU_SOURCE
+#include "command.h"
 #include "report.h"
 
 #include <argp.h>
@@ -11,7 +12,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 enum exit_code { EXIT_LINEARIZABLE, EXIT_VIOLATION, EXIT_USAGE, EXIT_UNDECIDED };
@@ -20,12 +20,10 @@ enum exit_code { EXIT_LINEARIZABLE, EXIT_VIOLATION, EXIT_USAGE, EXIT_UNDECIDED }
 
 static const char default_history[] = "lfset-violation.history";
 
-enum domains { DOMAINS_RCU, DOMAINS_HP, DOMAINS_BOTH };
-
 struct settings {
     const struct target *target; /* NULL: all that have domains */
     int sets_named;              /* by --set and --target */
-    enum domains domains;
+    int domain;                  /* -1: both */
     unsigned threads;
     const char *keys; /* a number, "new", or NULL: all workloads */
     uint64_t key_count;
@@ -132,30 +130,6 @@ static const struct argp_option option_list[] = {
     {0},
 };
 
-static uint64_t number(struct argp_state *state, const char *name, const char *text, uint64_t min,
-                       uint64_t max)
-{
-    char *end;
-
-    errno = 0;
-    const uint64_t v = strtoumax(text, &end, 0);
-    if (errno != 0 || end == text || *end != '\0' || strchr(text, '-') || v < min || v > max)
-        argp_error(state, "--%s wants a whole number from %" PRIu64 " to %" PRIu64 ", not \"%s\"",
-                   name, min, max, text);
-    return v;
-}
-
-static double seconds(struct argp_state *state, const char *name, const char *text)
-{
-    char *end;
-
-    errno = 0;
-    const double v = strtod(text, &end);
-    if (errno != 0 || end == text || *end != '\0' || !(v > 0) || v > 1e9)
-        argp_error(state, "--%s wants a positive number of seconds, not \"%s\"", name, text);
-    return v;
-}
-
 static const struct target *target_find(const char *name)
 {
     for (const struct target *const *t = target_all; *t; t++)
@@ -177,7 +151,6 @@ static int word(struct argp_state *state, const char *name, const char *text,
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-    static const char *const domains[] = {"rcu", "hp", "both"};
     static const char *const clocks[] = {"tsc", "counter"};
     static const char *const on_off[] = {"off", "on"};
     struct settings *s = state->input;
@@ -197,14 +170,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         s->sets_named++;
         break;
     case OPTION_DOMAIN:
-        s->domains = (enum domains)word(state, "domain", arg, domains, 3);
+        s->domain = command_domain(state, arg);
         break;
     case OPTION_THREADS:
-        s->threads = (unsigned)number(state, "threads", arg, 1, MAX_THREADS);
+        s->threads = (unsigned)command_number(state, "threads", arg, 1, MAX_THREADS);
         break;
     case OPTION_KEYS:
         s->keys = arg;
-        s->key_count = strcmp(arg, "new") == 0 ? 0 : number(state, "keys", arg, 1, 1u << 24);
+        s->key_count =
+            strcmp(arg, "new") == 0 ? 0 : command_number(state, "keys", arg, 1, 1u << 24);
         break;
     case OPTION_MIX:
         s->mix_text = arg;
@@ -212,13 +186,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             argp_error(state, "--mix: %s", why);
         break;
     case OPTION_SECONDS:
-        s->seconds = seconds(state, "seconds", arg);
+        s->seconds = command_real(state, "seconds", arg, 0.001, 1e9);
         break;
     case OPTION_OPS:
-        s->ops = number(state, "ops", arg, 1, UINT64_MAX);
+        s->ops = command_number(state, "ops", arg, 1, UINT64_MAX);
         break;
     case OPTION_SEED:
-        s->seed = number(state, "seed", arg, 0, UINT64_MAX);
+        s->seed = command_number(state, "seed", arg, 0, UINT64_MAX);
         s->seed_given = 1;
         break;
     case OPTION_HISTORY:
@@ -241,17 +215,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         s->noise = word(state, "noise", arg, on_off, 2);
         break;
     case OPTION_CAPACITY:
-        s->capacity = number(state, "initial-capacity", arg, 0, 1u << 28);
+        s->capacity = command_number(state, "initial-capacity", arg, 0, 1u << 28);
         s->capacity_given = 1;
         break;
     case OPTION_ROUND_OPS:
-        s->round_ops = number(state, "round-ops", arg, 1, 10000000);
+        s->round_ops = command_number(state, "round-ops", arg, 1, 10000000);
         break;
     case OPTION_BUDGET:
-        s->budget = number(state, "budget", arg, 1, UINT64_MAX);
+        s->budget = command_number(state, "budget", arg, 1, UINT64_MAX);
         break;
     case OPTION_HANG:
-        s->hang = seconds(state, "hang", arg);
+        s->hang = command_real(state, "hang", arg, 0.001, 1e9);
         break;
     case OPTION_CHURN:
         s->churn = 1;
@@ -300,19 +274,6 @@ static char *help_filter(int key, const char *text, void *input)
 
 /* ---------------------------------------------------------------- before the runs */
 
-/* A file that cannot be written is found out now, not after an hour. */
-static void writable_or_exit(const char *path)
-{
-    FILE *f = path ? fopen(path, "ae") : NULL;
-
-    if (path && !f) {
-        fprintf(stderr, "lfset-stress: %s cannot be written: %s\n", path, strerror(errno));
-        exit(EXIT_USAGE);
-    }
-    if (f)
-        fclose(f);
-}
-
 static FILE *create_or_exit(const char *path)
 {
     FILE *f = path ? fopen(path, "we") : NULL;
@@ -336,48 +297,6 @@ static void choose_clock(struct settings *s)
     }
     printf("no time-stamp counter (%s): a shared counter is the clock\n", reason);
     s->clock = RECORD_CLOCK_COUNTER;
-}
-
-static void put_quoted(FILE *out, const char *word_text)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                "-_./=,:+%@";
-
-    if (word_text[0] != '\0' && word_text[strspn(word_text, plain)] == '\0') {
-        fputs(word_text, out);
-        return;
-    }
-    fputc('\'', out);
-    for (; *word_text != '\0'; word_text++) {
-        if (*word_text == '\'')
-            fputs("'\\''", out);
-        else
-            fputc(*word_text, out);
-    }
-    fputc('\'', out);
-}
-
-/* The command that repeats this run: the one that was given, and the seed. */
-static char *command_text(int argc, char **argv, const struct settings *s)
-{
-    char *text = NULL;
-    size_t size;
-    FILE *f = open_memstream(&text, &size);
-
-    if (!f)
-        return NULL;
-    for (int i = 0; i < argc; i++) {
-        if (i > 0)
-            fputc(' ', f);
-        if (i == 0)
-            fputs(argv[0], f); /* may be two words: "lfset stress" */
-        else
-            put_quoted(f, argv[i]);
-    }
-    if (!s->seed_given)
-        fprintf(f, " --seed %" PRIu64, s->seed);
-    fclose(f);
-    return text;
 }
 
 static size_t add_run(struct report *report, const struct settings *s, const struct target *target,
@@ -420,9 +339,9 @@ static void plan_target(struct report *report, const struct settings *s,
                         const struct target *target, const struct workload *workloads)
 {
     for (const struct workload *w = workloads; w->name[0]; w++) {
-        if (!target->has_domains || s->domains != DOMAINS_HP)
+        if (!target->has_domains || s->domain != LFSET_HP)
             add_run(report, s, target, LFSET_RCU, w);
-        if (target->has_domains && s->domains != DOMAINS_RCU)
+        if (target->has_domains && s->domain != LFSET_RCU)
             add_run(report, s, target, LFSET_HP, w);
     }
 }
@@ -605,20 +524,18 @@ int main(int argc, char **argv)
         .help_filter = help_filter,
     };
     struct settings s = {
-        .domains = DOMAINS_BOTH, .threads = 4, .clock = RECORD_CLOCK_TSC, .noise = 1, .hang = 60};
+        .domain = -1, .threads = 4, .clock = RECORD_CLOCK_TSC, .noise = 1, .hang = 60};
 
     argp_err_exit_status = EXIT_USAGE;
     argp_parse(&argp, argc, argv, ARGP_NO_ARGS, NULL, &s);
-    writable_or_exit(s.history);
+    command_writable(s.history);
     s.all_rounds_file = create_or_exit(s.all_rounds);
-    writable_or_exit(s.json);
-    writable_or_exit(s.report);
-    if (!s.seed_given && getrandom(&s.seed, sizeof(s.seed), 0) != sizeof(s.seed))
-        s.seed = (uint64_t)(run_now() * 1e9);
+    command_writable(s.json);
+    command_writable(s.report);
     if (!s.seed_given)
-        s.seed >>= 32; /* shorter to type */
+        s.seed = command_random_seed();
 
-    char *command = command_text(argc, argv, &s);
+    char *command = command_text(argc, argv, s.seed_given ? NULL : &s.seed);
     struct report report = {.seed = s.seed,
                             .command = command ? command : "",
                             .threads = s.threads,

@@ -5,6 +5,7 @@
  * the table, and their order.
  */
 #define _GNU_SOURCE
+#include "command.h"
 #include "control.h"
 #include "faults_report.h"
 #include "noise.h"
@@ -15,7 +16,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 enum exit_code { EXIT_WELL, EXIT_FAULT, EXIT_USAGE };
@@ -68,28 +68,6 @@ static const struct argp_option option_list[] = {
     {0},
 };
 
-static double seconds(struct argp_state *state, const char *text)
-{
-    char *end;
-
-    errno = 0;
-    const double v = strtod(text, &end);
-    if (errno != 0 || end == text || *end != '\0' || !(v >= 1) || v > 1e6)
-        argp_error(state, "--hang wants a number of seconds, at least 1, not \"%s\"", text);
-    return v;
-}
-
-static uint64_t number(struct argp_state *state, const char *text)
-{
-    char *end;
-
-    errno = 0;
-    const uint64_t v = strtoumax(text, &end, 0);
-    if (errno != 0 || end == text || *end != '\0' || strchr(text, '-'))
-        argp_error(state, "--seed wants a whole number, not \"%s\"", text);
-    return v;
-}
-
 static const struct fault *fault_find(struct argp_state *state, const char *name)
 {
     for (int i = 0; i < FAULTS; i++)
@@ -108,17 +86,6 @@ static const struct target *target_named(struct argp_state *state, const char *n
     return NULL;
 }
 
-static int domain_named(struct argp_state *state, const char *name)
-{
-    if (strcmp(name, "rcu") == 0)
-        return LFSET_RCU;
-    if (strcmp(name, "hp") == 0)
-        return LFSET_HP;
-    if (strcmp(name, "both") != 0)
-        argp_error(state, "--domain is rcu, hp or both, not \"%s\"", name);
-    return -1;
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct settings *s = state->input;
@@ -131,16 +98,16 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         s->target = target_named(state, arg);
         break;
     case OPTION_DOMAIN:
-        s->domain = domain_named(state, arg);
+        s->domain = command_domain(state, arg);
         break;
     case OPTION_QUICK:
         s->quick = 1;
         break;
     case OPTION_HANG:
-        s->hang = seconds(state, arg);
+        s->hang = command_real(state, "hang", arg, 1, 1e6);
         break;
     case OPTION_SEED:
-        s->seed = number(state, arg);
+        s->seed = command_number(state, "seed", arg, 0, UINT64_MAX);
         s->seed_given = 1;
         break;
     case OPTION_JSON:
@@ -175,36 +142,6 @@ static char *help_filter(int key, const char *text, void *input)
     fputs("\nExit status: 0 all is well, 1 something is not, 2 bad usage.\n", f);
     fclose(f);
     return out;
-}
-
-/* A file that cannot be written is found out now. */
-static void writable_or_exit(const char *path)
-{
-    FILE *f = path ? fopen(path, "ae") : NULL;
-
-    if (path && !f) {
-        fprintf(stderr, "lfset-faults: %s cannot be written: %s\n", path, strerror(errno));
-        exit(EXIT_USAGE);
-    }
-    if (f)
-        fclose(f);
-}
-
-static char *command_text(int argc, char **argv, const struct settings *s)
-{
-    char *text = NULL;
-    size_t size;
-    FILE *f = open_memstream(&text, &size);
-
-    if (!f)
-        return NULL;
-    fputs("lfset faults", f);
-    for (int i = 1; i < argc; i++)
-        fprintf(f, " %s", argv[i]);
-    if (!s->seed_given)
-        fprintf(f, " --seed %" PRIu64, s->seed);
-    fclose(f);
-    return text;
 }
 
 /* ---------------------------------------------------------------- the table */
@@ -312,13 +249,11 @@ int main(int argc, char **argv)
 
     argp_err_exit_status = EXIT_USAGE;
     argp_parse(&argp, argc, argv, ARGP_NO_ARGS, NULL, &s);
-    writable_or_exit(s.json);
-    writable_or_exit(s.html);
-    if (!s.seed_given && getrandom(&s.seed, sizeof(s.seed), 0) != sizeof(s.seed))
-        s.seed = (uint64_t)(run_now() * 1e9);
+    command_writable(s.json);
+    command_writable(s.html);
     if (!s.seed_given)
-        s.seed >>= 32; /* shorter to type */
-    char *command = command_text(argc, argv, &s);
+        s.seed = command_random_seed();
+    char *command = command_text(argc, argv, s.seed_given ? NULL : &s.seed);
     struct faults_report report = {
         .seed = s.seed, .command = command ? command : "", .quick = s.quick, .cells = cells};
 

@@ -4,6 +4,7 @@
  * of things, the measuring once a second, and the verdict.
  */
 #define _GNU_SOURCE
+#include "command.h"
 #include "run.h"
 #include "samples.h"
 #include "work.h"
@@ -17,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 enum exit_code { EXIT_WELL, EXIT_FAULT, EXIT_USAGE };
@@ -66,18 +66,6 @@ static const struct argp_option option_list[] = {
     {0},
 };
 
-static double positive(struct argp_state *state, const char *name, const char *text, double least,
-                       double most)
-{
-    char *end;
-
-    errno = 0;
-    const double v = strtod(text, &end);
-    if (errno != 0 || end == text || *end != '\0' || !(v >= least) || v > most)
-        argp_error(state, "--%s wants a number from %g to %g, not \"%s\"", name, least, most, text);
-    return v;
-}
-
 static const struct target *target_named(struct argp_state *state, const char *name)
 {
     for (const struct target *const *t = target_all; *t; t++)
@@ -89,7 +77,6 @@ static const struct target *target_named(struct argp_state *state, const char *n
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-    static const char *const domains[] = {"rcu", "hp", "both"};
     struct settings *s = state->input;
 
     switch (key) {
@@ -97,29 +84,22 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         s->target = target_named(state, arg);
         break;
     case OPTION_DOMAIN:
-        for (s->domain = 0; s->domain < 3 && strcmp(arg, domains[s->domain]) != 0; s->domain++) {
-        }
-        if (s->domain == 3)
-            argp_error(state, "--domain is rcu, hp or both, not \"%s\"", arg);
-        s->domain = s->domain == 2 ? -1 : s->domain;
+        s->domain = command_domain(state, arg);
         break;
     case OPTION_SECONDS:
-        s->seconds = positive(state, "seconds", arg, 1, 1e8);
+        s->seconds = command_real(state, "seconds", arg, 1, 1e8);
         break;
     case OPTION_HOURS:
-        s->seconds = positive(state, "hours", arg, 0.001, 1e5) * 3600;
+        s->seconds = command_real(state, "hours", arg, 0.001, 1e5) * 3600;
         break;
     case OPTION_KEYS:
-        s->keys = 2 * (uint64_t)positive(state, "keys", arg, 10000, 1u << 28);
+        s->keys = 2 * (uint64_t)command_real(state, "keys", arg, 10000, 1u << 28);
         break;
     case OPTION_THREADS:
-        s->threads = (unsigned)positive(state, "threads", arg, 2, WORK_THREADS_MOST);
+        s->threads = (unsigned)command_real(state, "threads", arg, 2, WORK_THREADS_MOST);
         break;
     case OPTION_SEED:
-        errno = 0;
-        s->seed = strtoumax(arg, &arg, 0);
-        if (*arg != '\0' || errno != 0)
-            argp_error(state, "--seed wants a whole number");
+        s->seed = command_number(state, "seed", arg, 0, UINT64_MAX);
         s->seed_given = 1;
         break;
     case OPTION_CSV:
@@ -132,17 +112,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return ARGP_ERR_UNKNOWN;
     }
     return 0;
-}
-
-static void writable_or_exit(const char *path)
-{
-    FILE *f = fopen(path, "ae");
-
-    if (!f) {
-        fprintf(stderr, "lfset-soak: %s cannot be written: %s\n", path, strerror(errno));
-        exit(EXIT_USAGE);
-    }
-    fclose(f);
 }
 
 /* ---------------------------------------------------------------- the run */
@@ -333,14 +302,13 @@ int main(int argc, char **argv)
 
     argp_err_exit_status = EXIT_USAGE;
     argp_parse(&argp, argc, argv, ARGP_NO_ARGS, NULL, s);
-    writable_or_exit(s->csv);
-    writable_or_exit(s->svg);
-    if (!s->seed_given && getrandom(&s->seed, sizeof(s->seed), 0) != sizeof(s->seed))
-        s->seed = (uint64_t)(run_now() * 1e9);
+    command_writable(s->csv);
+    command_writable(s->svg);
     if (!s->seed_given)
-        s->seed >>= 32;
-    printf("seed %" PRIu64 " (--seed %" PRIu64 " repeats what each thread does)\n", s->seed,
-           s->seed);
+        s->seed = command_random_seed();
+    char *command = command_text(argc, argv, s->seed_given ? NULL : &s->seed);
+    printf("seed %" PRIu64 "; repeat with: %s\n", s->seed, command ? command : "");
+    free(command);
     fflush(stdout);
     sigaction(SIGINT, &(struct sigaction){.sa_handler = on_signal}, NULL);
     sigaction(SIGTERM, &(struct sigaction){.sa_handler = on_signal}, NULL);
