@@ -402,7 +402,7 @@ uninstall: $(B)/package/manifest ## removes what install put there
 # ================================================================ using and testing
 STRESS_SECONDS ?= 60
 TSAN_SECONDS ?= 30
-.PHONY: demo check tsan stress explore fuzz memcheck bench cross packages
+.PHONY: bench-full demo check tsan stress explore fuzz memcheck bench cross packages
 packages: ## installs the missing Debian packages (as root), or says which
 	$(Q)sh tools/packages.sh
 
@@ -476,9 +476,16 @@ cross: ## builds for aarch64 and runs it under qemu-user: unit tests, litmus, st
 	$(Q)sh test/cross/sysroot.sh $(B)/cross
 	+$(Q)MAKE='$(MAKE)' BUILD='$(abspath $(B))/cross' CC='$(CC)' sh test/run.sh test/cross/tests.sh
 
-bench: ## the benchmark (BENCH_FLAGS are handed to lfset bench)
+BENCH_FLAGS ?= --rounds 3 --keys 1e4,1e6 --scenario read,batch16,mostly-read,zipf,mixed,churn,hot1,hot16,window,grow
+bench: ## the headline cells beside all peers, in minutes (BENCH_FLAGS); a page and JSON in the build
 	$(submake) tools
-	$(Q)$(B)/lfset bench $(BENCH_FLAGS)
+	$(Q)$(B)/lfset bench $(BENCH_FLAGS) --html $(B)/bench.html --json $(B)/bench.json
+
+bench-full: ## every scenario, size and number of threads, and what grows how; hours
+	$(submake) tools
+	$(Q)$(B)/lfset bench --threads 1,2,4,8 --html $(B)/bench-full.html --json $(B)/bench-full.json
+	$(Q)$(B)/lfset bench --costs --keys 1e3,1e4,1e5,1e6,1e7,1e8 --html $(B)/costs.html --json $(B)/costs.json
+	$(Q)$(B)/lfset bench --wake --json $(B)/wake.json
 
 # ================================================================ housekeeping
 CLANG_FORMAT ?= clang-format
