@@ -14,6 +14,7 @@
 #include "explore/objects.h"
 #include "explore/operations.h"
 #include "explore/random.h"
+#include "explore/retirement.h"
 #include "explore/seam.h"
 #include "explore/subject.h"
 #include "reclaim/hp.h"
@@ -84,6 +85,7 @@ static void reset(void)
     sched_reset();
     grace_reset();
     seam_reset();
+    retirement_reset();
     log_reset();
     operations_reset();
     explored.stopped_thread = SCHED_CONTEXTS;

@@ -3,6 +3,7 @@
 
 #include <urcu/urcu-bp.h>
 
+#include "explore/retirement.h"
 #include "explore/schedule.h"
 
 enum { QUEUE_MAX = 4096 };
@@ -43,7 +44,9 @@ unsigned grace_nesting(unsigned thread)
 void grace_run_one(void)
 {
     struct rcu_head *head = queue[first++].head;
+    size_t number = retirement_find(head);
     head->func(head);
+    retirement_end(number);
 }
 
 void urcu_bp_read_lock(void)
@@ -85,6 +88,7 @@ void urcu_bp_call_rcu(struct rcu_head *head, void (*func)(struct rcu_head *head)
     if (last == QUEUE_MAX) {
         sched_fail("too many callbacks are queued");
     }
+    retirement_begin(head);
     head->func = func;
     queue[last++] = (struct callback){head, open_sections};
     if (grace_ready()) {

@@ -9,6 +9,7 @@
 #include "explore/explored.h"
 #include "explore/log.h"
 #include "explore/objects.h"
+#include "explore/retirement.h"
 #include "explore/schedule.h"
 #include "explore/seam.h"
 #include "lfset/cancel.h"
@@ -515,9 +516,11 @@ static void do_op(unsigned thread, const struct plan_op *op, struct lates *lates
         }
         break;
     case PLAN_BARRIER:
+        retirement_barrier_begins();
         if (lfset_barrier() != 0) {
             sched_fail("barrier failed");
         }
+        retirement_barrier_ends();
         break;
     case PLAN_WAIT_PRESENT:
     case PLAN_WAIT_ABSENT:
@@ -554,6 +557,7 @@ void operations_body(unsigned thread)
         }
         sched_note("%s", labels[thread][i]);
         do_op(thread, &explored.plan->op[thread][i], &lates);
+        retirement_operation_returns();
     }
     sched_set_doing("its last acts");
     if (explored.plan->section[thread]) {

@@ -374,6 +374,23 @@ static void arrange_shown(struct plan *plan, unsigned ops, uint64_t *random)
     plan->op[0][0].kind = PLAN_EACH;
 }
 
+/* One thread calls barriers only: where another one is in the midst of a retire meanwhile, each finds it
+ * counted elsewhere. */
+static void arrange_barriers(struct plan *plan, unsigned ops, uint64_t *random)
+{
+    for (unsigned t = 1; t < plan->threads; t++) {
+        for (unsigned i = 0; i < plan->ops[t]; i++) {
+            if (plan->op[t][i].kind == PLAN_BARRIER) {
+                plan->op[t][i].kind = PLAN_SNAPSHOT;
+            }
+        }
+    }
+    plan->ops[0] = ops ? ops : 2 + random_below(random, 2);
+    for (unsigned i = 0; i < plan->ops[0]; i++) {
+        plan->op[0][i] = (struct plan_op){.kind = PLAN_BARRIER, .count = 1};
+    }
+}
+
 /* Numbers leave nothing behind that would be worth a purge; a growth leaves the removed behind, too. */
 static void replace_purges(struct plan *plan)
 {
@@ -448,6 +465,9 @@ void plan_make(struct plan *plan, const char *name, int set, int domain, unsigne
     }
     if (scenario->shape == SHOWN) {
         arrange_shown(plan, ops, &random);
+    }
+    if (scenario->weight[PLAN_BARRIER] > 0 && random_below(&random, 2)) {
+        arrange_barriers(plan, ops, &random);
     }
     plan->warms = random_below(&random, 2) ? random_below(&random, 4) : 0;
     for (unsigned i = 0; i < plan->warms; i++) {

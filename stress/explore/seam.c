@@ -1,5 +1,13 @@
 // SPDX-License-Identifier: MIT
+#define _GNU_SOURCE
+#include "explore/retirement.h"
+
+// hp.c tells what it retires and reclaims; of rcu.c the stand-in for liburcu knows (grace.c)
+#define lfset__account_retire retirement_account_retire
+#define lfset__account_reclaim retirement_account_reclaim
 #include "reclaim/hp.c"
+#undef lfset__account_retire
+#undef lfset__account_reclaim
 #include "wait/wait.c"
 
 #include <string.h>
