@@ -26,6 +26,8 @@ enum exit_code { EXIT_WELL, EXIT_FAULT, EXIT_USAGE };
 #define BETWEEN_MEETINGS 10.0
 /* So often must each set have been emptied and filled again. Before, malloc's arenas still spread. */
 #define CYCLES_LEAST 4
+/* Seconds of the half that is judged: in a few of them it only shows how full the sets are just then. */
+#define JUDGED_LEAST 60.0
 /* What malloc and the kernel may keep of a process that has given everything back. */
 #define KEPT (48.0 * 1024 * 1024)
 
@@ -230,7 +232,7 @@ static int say_verdict(const struct soak *soak)
     const double mean = samples_mean(&soak->samples), slope = samples_slope(&soak->samples);
     const double half = soak->time_then / 2, grown = slope * half;
     const double kept = soak->resident_after - soak->resident_before;
-    const int judged = work->meetings >= CYCLES_LEAST * work->set_count;
+    const int judged = half >= JUDGED_LEAST && work->meetings >= CYCLES_LEAST * work->set_count;
     const int creeps = judged && grown > mean / 10;
     const int keeps = kept > KEPT;
 
