@@ -112,7 +112,7 @@ static int churn_run(struct cell *cell)
         cell_fail(cell, "the heap has grown by %lld bytes", heap_grown);
     if (resident_grown > (8 << 20) + (long long)threads * 16)
         cell_fail(cell, "the resident size has grown by %lld KiB", resident_grown / 1024);
-    every_check(&every);
+    every_check(&every, 0);
     every_destroy(&every);
     if (target_noticed())
         cell_fail(cell, "%s", target_noticed());

@@ -23,8 +23,12 @@ struct every {
 
 /** @return 0 or a negative errno. */
 int every_create(struct every *every, struct cell *cell, uint64_t seed);
-/** Nobody else is using them: they must hold the stable keys alone, and validate. */
-void every_check(struct every *every);
+/**
+ * Nobody else is using them: they must hold the stable keys alone, and validate; save that a bitmap that
+ * was `inherited` in a fork does not: a thread that is not here may have changed a member and not counted
+ * it for the estimate, which is the set's for ever.
+ */
+void every_check(struct every *every, int inherited);
 void every_destroy(struct every *every);
 
 /** A few operations on each set with the keys from `first` to `first + count`, which end absent. */

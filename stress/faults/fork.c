@@ -85,15 +85,15 @@ static void child_main(struct every *every, int number)
         loads_end(loads, &stop);
     }
     every_use_all(every, 50000000, 1);
-    every_check(
-        every); /* not before: what a thread that is not here had half done is done by now */
+    every_check(every,
+                1); /* not before: what a thread that is not here had half done is done now */
     every_destroy(every);
     /* An object that a thread was about to add when the child began is nobody's now. */
     target_notice_clear();
     if (every_create(&anew, every->cell, 1) != 0)
         cell_fail(every->cell, "the child cannot create sets");
     every_use_all(&anew, 50000000, 1);
-    every_check(&anew);
+    every_check(&anew, 0);
     every_destroy(&anew);
     if (target_noticed())
         cell_fail(every->cell, "%s", target_noticed());
@@ -146,7 +146,7 @@ static int fork_run(struct cell *cell)
         return rc;
     loads_end(loads, &stop);
     cell_at(cell, "at rest");
-    every_check(&every);
+    every_check(&every, 0);
     every_destroy(&every);
     if (lfset_barrier() != 0 || lfset_garbage_read(LFSET_RCU, &garbage[0]) != 0 ||
         lfset_garbage_read(LFSET_HP, &garbage[1]) != 0 || garbage[0].objects || garbage[1].objects)
