@@ -10,14 +10,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#define HUGE_PAGE ((size_t)2 * 1024 * 1024)
 /* From here on a block is a mapping of its own: fresh pages are zero without being touched, so that
  * creating a large slice costs its creator a system call instead of a pass over memory. */
 #ifdef LFSET__FINDABLE
 #define MAP_THRESHOLD SIZE_MAX // LeakSanitizer does not look into mappings
 #else
-#define MAP_THRESHOLD ((size_t)256 * 1024)
+#define MAP_THRESHOLD HUGE_PAGE
 #endif
-#define HUGE_PAGE ((size_t)2 * 1024 * 1024)
 
 static size_t round_up(size_t size, size_t unit)
 {
@@ -68,9 +68,6 @@ static void *default_alloc(void *ctx, size_t size, size_t align)
         size_t rounded = round_up(size, align);
         void *block = aligned_alloc(align, rounded);
         return block ? memset(block, 0, rounded) : NULL;
-    }
-    if (size < HUGE_PAGE) {
-        return map_aligned(mapped_size(size), page_size());
     }
     void *block = map_aligned(mapped_size(size), HUGE_PAGE);
     if (block) {

@@ -1139,7 +1139,7 @@ int64_t lfset_bitmap_size_estimate(const struct lfset_bitmap *set)
         return slots == 0 ? -ENOMEM : range_of(set, 0, UINT64_MAX, LFSET__CONTAINS, NULL);
     }
     int64_t sampled = lfset__load_rlx(&set->sampled);
-    return sampled > 0 ? sampled * LFSET__SAMPLE : 0;
+    return sampled > 0 ? sampled * LFSET__MEMBER_SAMPLE : 0;
 }
 
 int lfset_bitmap_stats_read(const struct lfset_bitmap *set, struct lfset_stats *stats)

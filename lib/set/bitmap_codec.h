@@ -112,8 +112,10 @@ LFSET__INLINE uint64_t lfset__member(uint64_t number, size_t word, unsigned bit)
     return number * LFSET__REGION_KEYS + word * LFSET__WORD_KEYS + bit;
 }
 
-/** The members of a word that the estimate of the size counts: one in eight, at a distance that differs
- * from word to word. */
+/** One member in so many is counted by the estimate of the size. */
+enum { LFSET__MEMBER_SAMPLE = 8 };
+
+/** The members of a word that are counted, at a distance that differs from word to word. */
 LFSET__INLINE uint64_t lfset__sampled_members(uint64_t number, size_t word)
 {
     uint64_t mixed = (number * LFSET__REGION_WORDS + word) * UINT64_C(0x9e3779b97f4a7c15);
@@ -377,6 +379,11 @@ LFSET__INLINE void lfset__carry(struct lfset__set *set, struct lfset__carried *c
 }
 
 /* ---- handing on --------------------------------------------------------------------------------- */
+
+LFSET__INLINE const void *lfset__named(uint64_t word)
+{
+    return lfset__word_region(word);
+}
 
 /** Freezes the slot first (B3). */
 LFSET__INLINE uint64_t lfset__freeze_slot(struct lfset__slice *slice,

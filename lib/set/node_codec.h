@@ -329,6 +329,11 @@ LFSET__INLINE void lfset__source_drop(const struct lfset__source *source)
     lfset__drop(source->set, source->node);
 }
 
+LFSET__INLINE const void *lfset__named(uint64_t word)
+{
+    return lfset__word_node(word);
+}
+
 LFSET__INLINE uint64_t lfset__freeze_slot(struct lfset__slice *slice,
                                           const struct lfset__slice *next, size_t index)
 {
@@ -353,7 +358,7 @@ LFSET__INLINE bool lfset__count_bytes(struct lfset__slice *slice, enum lfset__ch
         return displaced;
     }
     if (weight < LFSET__HEAVY) {
-        weight *= LFSET__SAMPLE;
+        weight <<= slice->sample_log2;
     }
     // relaxed: estimates
     if (change == LFSET__BIND_LIVE || change == LFSET__REVIVE) {

@@ -65,13 +65,17 @@ struct lfset__slice *lfset__slice_create(struct lfset__set *set, const struct lf
         .shift = (uint8_t)(64 - log2),
         .kind = (uint8_t)kind,
         .reach = lfset__reach(log2),
+        .sample_log2 = (uint8_t)lfset__sample_log2(log2),
         .set = set,
     };
-    shape.sample = log2 < LFSET__LOG2_COUNTED - 3 ? 0 : UINT64_MAX / LFSET__SAMPLE + 1;
-    shape.bound_limit = (uint32_t)((UINT64_C(1) << log2) / LFSET__SAMPLE * 13 / 16);
-    shape.live_floor = (int32_t)((UINT64_C(1) << log2) / LFSET__SAMPLE / 8);
+    uint64_t sampled = (UINT64_C(1) << log2) >> shape.sample_log2;
+    shape.sample = log2 < LFSET__LOG2_COUNTED - 3 ? 0 : UINT64_C(1) << (64 - shape.sample_log2);
+    shape.bound_limit = (uint32_t)(sampled * 13 / 16);
+    shape.live_floor = (int32_t)(sampled / 8);
     if (before) {
-        shape.chunks = (lfset__slice_words(before) + LFSET__CHUNK - 1) / LFSET__CHUNK;
+        bool large = !set->nodes && before->log2 >= LFSET__LOG2_COUNTED;
+        shape.chunk_log2 = large ? LFSET__LOG2_CHUNK_LARGE : LFSET__LOG2_CHUNK;
+        shape.chunks = ((lfset__slice_words(before) - 1) >> shape.chunk_log2) + 1;
         shape.previous_log2 = before->log2;
         shape.rehashed = multiplier != before->multiplier;
         shape.drops_idle = lfset__droppable(set) > 0;
@@ -259,8 +263,9 @@ void lfset__estimate(const struct lfset__slice *slice, uint64_t *bound, uint64_t
     }
     uint64_t counts = lfset__load_rlx(&slice->counts);
     int32_t sampled = (int32_t)(uint32_t)counts; // may dip below 0 while updates are under way
-    *live = sampled > 0 ? (uint64_t)sampled * LFSET__SAMPLE : 0;
-    *bound = ((counts - (uint64_t)(int64_t)sampled) >> 32) * LFSET__SAMPLE; // undoes the borrow
+    *live = sampled > 0 ? (uint64_t)sampled << slice->sample_log2 : 0;
+    *bound = ((counts - (uint64_t)(int64_t)sampled) >> 32)
+             << slice->sample_log2; // undoes the borrow
 }
 
 uint64_t lfset__estimate_live(const struct lfset__slice *root, const struct lfset__slice *next)
@@ -311,10 +316,17 @@ static unsigned log2_after(struct lfset__set *set, const struct lfset__slice *sl
 
 struct lfset__plan lfset__plan_resize(struct lfset__set *set, const struct lfset__slice *slice)
 {
-    return (struct lfset__plan){
-        .log2 = log2_after(set, slice, live_in(slice)),
+    uint64_t live = live_in(slice);
+    struct lfset__plan plan = {
+        .log2 = log2_after(set, slice, live),
         .multiplier = lfset__is_clustered(slice) ? lfset__set_multiplier(set) : slice->multiplier,
     };
+    // not when so little is live that it would be sparse afterwards
+    if (plan.log2 == slice->log2 + 1u && plan.log2 <= LFSET__LOG2_LEAP &&
+        live >= (UINT64_C(1) << slice->log2) * 5 / 8) {
+        plan.log2++;
+    }
+    return plan;
 }
 
 /* A key found no slot within its reach. A slice of some size that is not nearly full is badly hashed: it

@@ -64,11 +64,13 @@ enum { LFSET__LOG2_MIN = 5, LFSET__LOG2_MAX = 33 };
 
 /** Slices below this are counted by looking at every word; larger ones keep sampled counters. */
 enum { LFSET__LOG2_COUNTED = 10 };
-/** One slot in so many is sampled. */
-enum { LFSET__SAMPLE = 8 };
-/** Words per chunk: what one update helps with. */
-enum { LFSET__CHUNK = 16 };
-/** A successor is at most 2^3 times smaller. Updates finish a migration in one CHUNKth of the slice's
+/** Words per chunk, as a power of two: what one update helps with. More where words are nothing but numbers,
+ * and enough for everybody: what a chunk costs beside its words is shared by more of them, and fewer
+ * updates help. */
+enum { LFSET__LOG2_CHUNK = 4, LFSET__LOG2_CHUNK_LARGE = 6 };
+/** Slices below this grow fourfold: what they weigh does not matter, and they are copied half as often. */
+enum { LFSET__LOG2_LEAP = 13 };
+/** A successor is at most 2^3 times smaller. Updates finish a migration in 2^-LOG2_CHUNK of the slice's
  * size; were the successor so small that they could fill it meanwhile, it would overflow into a
  * chain of others, each of which every operation must walk. */
 enum { LFSET__SHRINK_MOST = 3 };
@@ -109,6 +111,8 @@ struct lfset__slice {
     _Atomic(uint32_t) all_frozen;     /**< gated: the predecessor is frozen whole */
     uint8_t previous_log2;            /**< the predecessor's */
     bool drops_idle;                  /**< the predecessor's idle words are left behind */
+    uint8_t chunk_log2;               /**< words per chunk of the predecessor, as a power of two */
+    uint8_t sample_log2;              /**< one slot in so many is sampled, as a power of two */
     uint64_t inverse;                 /**< of the multiplier, mod 2^64 */
     struct lfset__slice_nodes *nodes; /**< behind the words; NULL: words name no nodes */
 
@@ -172,6 +176,13 @@ static inline uint32_t lfset__reach(unsigned log2)
     return log2 >= 16 ? 1024 : UINT32_C(128) << ((log2 - 10) / 2);
 }
 
+/** How many slots are sampled. An update of a sampled slot writes where all others do; the fewer, the better,
+ * but what is estimated from 500 of them is wrong by a few percent already. */
+LFSET__INLINE unsigned lfset__sample_log2(unsigned log2)
+{
+    return log2 < 13 ? 3 : log2 < 15 ? 4 : 5;
+}
+
 LFSET__INLINE size_t lfset__slice_words(const struct lfset__slice *slice)
 {
     return ((size_t)1 << slice->log2) + slice->reach - 1;
@@ -185,11 +196,17 @@ LFSET__INLINE bool lfset__is_sampled(const struct lfset__slice *slice,
     return (uint64_t)(uintptr_t)word * UINT64_C(0x9e3779b97f4a7c15) < slice->sample;
 }
 
-/** The end of the chunk that begins at `first`. */
-LFSET__INLINE size_t lfset__chunk_end(const struct lfset__slice *slice, size_t first)
+/** The words first ... end - 1 of `slice` that are a chunk of its succession by `next`. */
+struct lfset__chunk {
+    size_t first, end;
+};
+
+LFSET__INLINE struct lfset__chunk lfset__chunk_at(const struct lfset__slice *slice,
+                                                  const struct lfset__slice *next, uint64_t index)
 {
-    size_t words = lfset__slice_words(slice);
-    return words - first < LFSET__CHUNK ? words : first + LFSET__CHUNK;
+    size_t words = lfset__slice_words(slice), size = (size_t)1 << next->chunk_log2;
+    size_t first = (size_t)index << next->chunk_log2;
+    return (struct lfset__chunk){first, words - first < size ? words : first + size};
 }
 
 /** Words of a bitmap with one bit a chunk. */

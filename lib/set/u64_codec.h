@@ -245,6 +245,12 @@ LFSET__INLINE void lfset__source_drop(const struct lfset__source *source)
     (void)source;
 }
 
+LFSET__INLINE const void *lfset__named(uint64_t word)
+{
+    (void)word;
+    return NULL;
+}
+
 LFSET__INLINE uint64_t lfset__freeze_slot(struct lfset__slice *slice,
                                           const struct lfset__slice *next, size_t index)
 {

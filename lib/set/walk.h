@@ -23,6 +23,7 @@
  *                                 the key of a bound word; a key's bits, spread, for sleepers
  *   lfset__pop...                 what pop hands out
  *   lfset__has_dead, lfset__weigh what a succession would free; what a small slice names
+ *   lfset__named                  what a word names, to be loaded beforehand
  *   lfset__freeze_slot            freezes one slot, and what it names, for a succession
  *   lfset__count_bytes            counts what a changed word names
  * A word that names a region of keys (bitmap_codec.h, which defines LFSET__REGIONS) is changed within the
@@ -81,6 +82,9 @@ enum {
     LFSET__WALK = INT16_MIN, /**< nothing was decided: walk on */
     LFSET__COUNT = 2, /**< the answer is 1, and the word that changed is sampled or far from home */
 };
+
+/** So many words that a chunk is copied to are loaded beforehand, at most. */
+enum { LFSET__PREFETCH_MOST = 256 };
 
 /** Chunks between two looks at a cancel token. */
 enum { LFSET__CANCEL_STEPS = 256 };
@@ -405,13 +409,15 @@ static int lfset__copy(struct lfset__walk *walk, struct lfset__slice *root, stru
     }
 }
 
-/** The same, where its home is free: most keys of a slice that is being filled. */
+/** The same, where its home is free: most keys of a slice that is being filled. It does not look first: a look
+ * at a page that was never written maps the page of zeros, which the CAS then has to replace, in all
+ * processors. */
 LFSET__INLINE int lfset__copy_home(struct lfset__walk *walk, struct lfset__slice *root,
                                    struct lfset__slice *to, struct lfset__source source)
 {
     struct lfset__probe probe = lfset__source_probe(to, root, &source);
-    uint64_t word = lfset__load_rlx(probe.slot), desired = lfset__source_word(&source, &probe);
-    if (lfset__likely(word == 0) && lfset__likely(lfset__cas_sc(probe.slot, &word, desired))) {
+    uint64_t word = 0, desired = lfset__source_word(&source, &probe);
+    if (lfset__likely(lfset__cas_sc(probe.slot, &word, desired))) {
         lfset__changed(walk->set, to, &probe, LFSET__BIND_LIVE, desired);
         return 0;
     }
@@ -423,8 +429,8 @@ static void lfset__freeze_step(struct lfset__slice *slice, struct lfset__slice *
 {
     uint64_t chunk = lfset__pass_claim(next, &next->freezing);
     if (chunk < next->chunks) {
-        size_t first = (size_t)chunk * LFSET__CHUNK, end = lfset__chunk_end(slice, first);
-        for (size_t i = first; i < end; i++) {
+        struct lfset__chunk at = lfset__chunk_at(slice, next, chunk);
+        for (size_t i = at.first; i < at.end; i++) {
             (void)lfset__freeze_slot(slice, next, i);
         }
         if (!lfset__pass_finish(next, &next->freezing, chunk)) {
@@ -489,6 +495,28 @@ LFSET__INLINE void lfset__advance(struct lfset__walk *walk, struct lfset__slice 
     lfset__fork_unlock();
 }
 
+/* Starts loading what a chunk is copied from, what its words name, and the lines where most of its keys will
+ * be: homes keep their order. A CAS waits for its line, and the next one waits for that CAS. */
+LFSET__INLINE void lfset__prefetch_chunk(struct lfset__slice *root, struct lfset__slice *next,
+                                         struct lfset__chunk chunk)
+{
+    const size_t line = LFSET__LINE / sizeof(uint64_t);
+    for (size_t i = chunk.first; i < chunk.end; i += line) {
+        lfset__prefetch(&root->words[i], true);
+    }
+    for (size_t i = chunk.first; root->nodes && i < chunk.end; i++) {
+        lfset__prefetch(lfset__named(lfset__load_acq(&root->words[i])), true);
+    }
+    if (next->log2 >= root->log2 && !next->rehashed) {
+        unsigned more = next->log2 - root->log2;
+        size_t first = chunk.first << more, words = (chunk.end - chunk.first) << more;
+        words = words < LFSET__PREFETCH_MOST ? words : LFSET__PREFETCH_MOST;
+        for (size_t i = first; i < first + words; i += line) {
+            lfset__prefetch(&next->words[i], true);
+        }
+    }
+}
+
 /**
  * Does one chunk of root's succession. `root` and `next` are protected.
  * @return 0, also when there was nothing to do; -ENOMEM.
@@ -503,8 +531,9 @@ LFSET__INLINE int lfset__help(struct lfset__walk *walk, struct lfset__slice *roo
     if (next->kind != LFSET__CLEAR) {
         uint64_t chunk = lfset__pass_claim(next, &next->copying);
         if (chunk < next->chunks) {
-            size_t first = (size_t)chunk * LFSET__CHUNK, end = lfset__chunk_end(root, first);
-            for (size_t i = first; i < end; i++) {
+            struct lfset__chunk at = lfset__chunk_at(root, next, chunk);
+            lfset__prefetch_chunk(root, next, at);
+            for (size_t i = at.first; i < at.end; i++) {
                 // behind an open gate the words are frozen already
                 uint64_t word = lfset__gated(next) ? lfset__load_rlx(&root->words[i])
                                                    : lfset__freeze_slot(root, next, i);
