@@ -65,7 +65,13 @@
 LFSET__INLINE void lfset__prefetch(const volatile void *address, bool write)
 {
     if (write) {
+#ifdef __x86_64__
+        // For any x86-64, compilers make it a load for reading, and the CAS takes the line from its owner in
+        // a second trip. Where the instruction means nothing it does nothing.
+        __asm__ volatile("prefetchw %0" : : "m"(*(const char *)(uintptr_t)address));
+#else
         __builtin_prefetch((const void *)(uintptr_t)address, 1);
+#endif
     } else {
         __builtin_prefetch((const void *)(uintptr_t)address, 0);
     }
