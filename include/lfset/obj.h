@@ -32,7 +32,7 @@
  *
  * Linearization: every function below takes effect at one instant between its call and its return,
  * except size_estimate, each and the statistics, which say so. Several keys at once (the *_many
- * functions) are that many single operations, each with its own instant.
+ * functions) are that many single operations, each with its own instant, in any order.
  *
  * Cancellation: functions that take a `cancel` token (cancel.h; NULL: none) answer -ECANCELED or
  * -ETIMEDOUT when it says so before they are done. size, snapshot_take and reserve have changed

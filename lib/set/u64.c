@@ -223,16 +223,40 @@ LFSET__INLINE void batch(const struct lfset__reclaim *domain, const struct lfset
         probes[i] = lfset__probe_number(slice, keys[first + i]);
         lfset__probe_prefetch(&probes[i], op != LFSET__CONTAINS);
     }
-    size_t i = 0;
-    while (op == LFSET__CONTAINS && i < size) {
-        int result = lfset__contains_at(probes[i]);
-        if (lfset__unlikely(result == LFSET__WALK)) {
-            break; // a walk may let go of the slice: from here on each key starts at root
+    if (op != LFSET__CONTAINS) {
+        for (size_t i = 0; i < size; i++) {
+            int result = one_of_many(domain, set, guard, keys[first + i], op);
+            lfset__tally_add(tally, first + i, result);
         }
-        lfset__tally_add(tally, first + i++, result);
+        return;
     }
-    for (; i < size; i++) {
-        lfset__tally_add(tally, first + i, one_of_many(domain, set, guard, keys[first + i], op));
+    // What the first look does not decide is in the next line, and is left until that has come, too.
+    uint8_t left[LFSET__BATCH], walks[LFSET__BATCH];
+    size_t lefts = 0, walk_count = 0;
+    for (size_t i = 0; i < size; i++) {
+        int result;
+        bool decided = lfset__contains_decides(&probes[i], &result);
+        if (lfset__likely(decided) && lfset__likely(result != LFSET__WALK)) {
+            lfset__tally_add(tally, first + i, result);
+        } else if (decided || !lfset__probe_skip(&probes[i], LFSET__LANES)) {
+            walks[walk_count++] = (uint8_t)i;
+        } else {
+            lfset__probe_prefetch(&probes[i], false);
+            left[lefts++] = (uint8_t)i;
+        }
+    }
+    for (size_t i = 0; i < lefts; i++) {
+        int result = lfset__contains_at(probes[left[i]]);
+        if (lfset__likely(result != LFSET__WALK)) {
+            lfset__tally_add(tally, first + left[i], result);
+        } else {
+            walks[walk_count++] = left[i];
+        }
+    }
+    // Last, because a walk may let go of the slice.
+    for (size_t i = 0; i < walk_count; i++) {
+        int result = one_of_many(domain, set, guard, keys[first + walks[i]], op);
+        lfset__tally_add(tally, first + walks[i], result);
     }
 }
 

@@ -12,18 +12,30 @@
 /* Without a succession, each operation is a handful of instructions. They take the domain and the
  * guard apart from a walk, so that both dissolve into registers, and answer what is left to do
  * instead of calling it, so that the caller can do that last. */
-/** From the key's home. The slice must be protected; whether it is still root does not matter: an
- * unfrozen word decides wherever it is. */
+/** Whether the next four slots decide. The slice must be protected; whether it is still root does not
+ * matter: an unfrozen word decides wherever it is. @param result becomes 1, 0, LFSET__WALK. */
+LFSET__INLINE bool lfset__contains_decides(const struct lfset__probe *probe, int *result)
+{
+    struct lfset__lanes lanes = lfset__probe_look(probe); // [word.decide]
+    *result = LFSET__WALK;
+    if (lfset__unlikely(lanes.bit2)) {
+        return true; // FROZEN, there or nearby
+    }
+    if (lfset__likely(lanes.equal)) {
+        // hit, removed and absent share the branch; an EMPTY word has no LIVE bit
+        *result = (lanes.bit0 & lanes.equal & -lanes.equal) != 0;
+        return true;
+    }
+    return false;
+}
+
+/** From where the probe stands. */
 LFSET__INLINE int lfset__contains_at(struct lfset__probe probe)
 {
+    int result;
     do {
-        struct lfset__lanes lanes = lfset__probe_look(&probe); // [word.decide]
-        if (lfset__unlikely(lanes.bit2)) {
-            break; // FROZEN, there or nearby
-        }
-        if (lfset__likely(lanes.equal)) {
-            // hit, removed and absent share the branch; an EMPTY word has no LIVE bit
-            return (lanes.bit0 & lanes.equal & -lanes.equal) != 0;
+        if (lfset__contains_decides(&probe, &result)) {
+            return result;
         }
     } while (lfset__probe_skip(&probe, LFSET__LANES));
     return LFSET__WALK;
