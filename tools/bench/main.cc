@@ -319,6 +319,7 @@ std::string joined(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    setvbuf(stdout, nullptr, _IOLBF, 0); // what there is must be seen when a long run is broken off
     for (const std::vector<peer> *some : {&peers_lfset, &peers_urcu, &peers_absl, &peers_ck,
                                           &peers_tbb, &peers_cds, &peers_xenium, &peers_go})
         peers.insert(peers.end(), some->begin(), some->end());
