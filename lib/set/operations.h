@@ -42,7 +42,6 @@ LFSET__INLINE int lfset__one_in(struct lfset__walk *walk, struct lfset__key *key
     if (op == LFSET__CONTAINS || lfset__likely(lfset__load_rlx(&slice->next) == NULL)) {
         struct lfset__carried carried = LFSET__CARRIED_NONE;
         struct lfset__probe probe = lfset__probe_key(slice, key);
-        lfset__prefetch(probe.slot, op != LFSET__CONTAINS);
         uint64_t word;
         enum lfset__found found = lfset__find_first(&probe, &word);
         result = lfset__decide(walk, slice, key, op, &carried, &probe, &found, &word);
