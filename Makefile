@@ -38,6 +38,10 @@ JANSSON_CFLAGS := $(call pkg_cflags,jansson)
 JANSSON_LIBS := $(call pkg_libs,jansson,-ljansson)
 CRITERION_CFLAGS := $(call pkg_cflags,criterion)
 CRITERION_LIBS := $(call pkg_libs,criterion,-lcriterion)
+OBSERVE_PACKAGES := jansson libmicrohttpd libdw libelf
+OBSERVE_LIBS = $(call pkg_libs,$(OBSERVE_PACKAGES)) -lm
+HAVE_OBSERVE := $(call pkg_exists,$(OBSERVE_PACKAGES))
+NCURSES_LIBS = $(call pkg_libs,ncursesw,-lncursesw -ltinfo)
 PEER_PACKAGES := absl_flat_hash_set liburcu-qsbr liburcu-cds ck tbb
 # libcds and xenium have no .pc files
 has_header = $(shell printf '\#if __has_include(<$(1)>)\nyes\n\#endif\n' | $(CXX) -E -P -x c++ - 2>/dev/null)
@@ -76,6 +80,7 @@ lib_flags := -Ilib -DCK_USE_CC_BUILTINS=1 -DURCU_INLINE_SMALL_FUNCTIONS $(URCU_C
 ifneq ($(findstring undefined,$(SANITIZE)),)
 lib_flags += -fno-sanitize=alignment
 endif
+observe_flags := -Ilib $(call pkg_cflags,$(OBSERVE_PACKAGES)) -fvisibility=hidden -fPIC
 tools_flags := -Istress -Itools $(JANSSON_CFLAGS) $(if $(MIMALLOC_LIBS),-DLFSET_MIMALLOC)
 # apart from the others: another PREFIX must not rebuild everything
 dirs_flags := -DLFSET_LIBEXECDIR='"$(LIBEXECDIR)/lfset"'
@@ -106,8 +111,10 @@ fuzz_flags := -std=gnu11 -O1 -g -fno-omit-frame-pointer -pthread $(WARNINGS) $(F
 
 # ---------------------------------------------------------------- sources
 lib_c := $(sort $(filter-out $(if $(wildcard lib/set/bitmap.c),,lib/algebra/bitmap_algebra.c),\
-	$(wildcard lib/platform/*.c lib/reclaim/*.c lib/wait/*.c lib/set/*.c lib/algebra/*.c)))
+	$(wildcard lib/platform/*.c lib/record/*.c lib/reclaim/*.c lib/wait/*.c lib/set/*.c lib/algebra/*.c lib/watch/*.c)))
+observe_c := $(sort $(wildcard lib/observe/*.c))
 check_c := $(sort $(wildcard stress/check/*.c))
+observe_tools_c := $(sort $(wildcard tools/observe/*.c))
 tools_c := $(sort $(wildcard tools/*.c))
 stress_c := $(sort $(wildcard stress/*.c))
 bench_src := $(sort $(wildcard tools/bench/*.c tools/bench/*.cc))
@@ -116,13 +123,17 @@ faults_c := $(sort $(wildcard stress/faults/*.c))
 soak_c := $(sort $(wildcard stress/soak/*.c))
 litmus_c := $(sort $(wildcard stress/litmus/*.c))
 fuzz_c := $(sort $(wildcard test/fuzz/*.c))
-unit_c := $(sort $(wildcard test/unit/test_*.c))
-unit_support_c := $(sort $(filter-out $(unit_c),$(wildcard test/unit/*.c)))
+all_unit_c := $(sort $(wildcard test/unit/test_*.c))
+unit_support_c := $(sort $(filter-out $(all_unit_c),$(wildcard test/unit/*.c)))
+unit_c := $(filter-out $(if $(HAVE_OBSERVE),,\
+	$(shell grep -lE 'lfset/(observation|exporter|profile)\.h|"observe/' $(all_unit_c))),$(all_unit_c))
 
 objects = $(patsubst %,$(B)/$(1)/%.o,$(basename $(2)))
 lib_o := $(call objects,obj,$(lib_c))
 tsan_o := $(call objects,obj-tsan,$(lib_c))
 hooked_o := $(call objects,obj-hooked,$(lib_c))
+observe_o := $(call objects,obj,$(observe_c))
+observe_tools_o := $(call objects,obj,$(observe_tools_c))
 check_o := $(call objects,obj,$(check_c))
 tools_o := $(call objects,obj,$(tools_c))
 stress_o := $(call objects,obj-hooked,$(stress_c))
@@ -140,17 +151,20 @@ fuzz_o := $(call objects,obj-fuzz,$(fuzz_c) $(lib_c) $(check_c))
 fuzzer_o := $(fuzzers:$(B)/fuzz/%=$(B)/obj-fuzz/test/fuzz/%.o)
 unit_o := $(call objects,obj,$(unit_c))
 unit_support_o := $(call objects,obj,$(unit_support_c))
-all_o := $(lib_o) $(tsan_o) $(hooked_o) $(check_o) $(tools_o) $(stress_o) $(faults_o) $(faults_host_o) $(soak_o) $(explore_o) $(bench_o) \
+all_o := $(lib_o) $(observe_o) $(observe_tools_o) $(tsan_o) $(hooked_o) $(check_o) $(tools_o) $(stress_o) $(faults_o) $(faults_host_o) $(soak_o) $(explore_o) $(bench_o) \
 	$(litmus_o) $(unit_o) $(unit_support_o) $(fuzz_o)
 
 # ---------------------------------------------------------------- products
 SO := liblfset.so
 TSAN_SO := liblfset_tsan.so
-libs := $(B)/liblfset.a $(B)/$(SO)
+OBSERVE_SO := liblfset-observe.so
+observe_libs := $(if $(HAVE_OBSERVE),$(B)/liblfset-observe.a)
+libs := $(B)/liblfset.a $(B)/$(SO) $(observe_libs) $(if $(HAVE_OBSERVE),$(B)/$(OBSERVE_SO))
 tsan_libs := $(B)/liblfset_tsan.a $(B)/$(TSAN_SO)
 litmus := $(patsubst stress/litmus/%.c,$(B)/litmus/%,$(litmus_c))
 unit := $(patsubst test/unit/%.c,$(B)/test/unit/%,$(unit_c))
 tools := $(if $(tools_c),$(B)/lfset) $(if $(stress_c),$(B)/lfset-stress)
+tools += $(if $(HAVE_OBSERVE),$(B)/lfset-observe)
 tools += $(if $(SANITIZE),,$(if $(faults_c),$(B)/lfset-faults $(B)/lfset-faults-host))
 tools += $(if $(SANITIZE),,$(if $(soak_c),$(B)/lfset-soak))
 # The explorer switches stacks by itself, which sanitizers do not follow.
@@ -162,7 +176,8 @@ else
 bench_missing := yes
 endif
 endif
-package_files := $(patsubst lib/package/%.in,$(B)/package/%,$(wildcard lib/package/*.in))
+package_files := $(filter-out $(if $(HAVE_OBSERVE),,%-observe.pc),\
+	$(patsubst lib/package/%.in,$(B)/package/%,$(wildcard lib/package/*.in)))
 
 # ---------------------------------------------------------------- how commands are shown
 Q := $(if $(filter 1,$(V)),,@)
@@ -174,11 +189,12 @@ submake = +$(Q)$(MAKE) $(jobs)
 # ================================================================ building
 .PHONY: all lib tsan-lib tools unit-tests litmus-tests fuzzers FORCE
 all: lib $(if $(SANITIZE),,tsan-lib) tools ## the library, its TSan twin and the tools (default)
+	$(if $(HAVE_OBSERVE),,@echo 'liblfset-observe and lfset-observe are left out: they need $(OBSERVE_PACKAGES) (tools/packages.sh)')
 	$(if $(bench_missing),@echo 'lfset-bench is left out: it needs $(PEER_PACKAGES) libcds xenium and mimalloc (tools/packages.sh)')
 
-lib: $(libs) $(package_files) ## liblfset.a and liblfset.so
+lib: $(libs) $(package_files) ## liblfset.a and .so, liblfset-observe.a and .so
 tsan-lib: $(tsan_libs) $(package_files) ## liblfset_tsan.a and .so, for programs built with -fsanitize=thread
-tools: $(tools) ## lfset, lfset-stress, lfset-explore, lfset-faults, lfset-soak, lfset-bench
+tools: $(tools) ## lfset, lfset-observe, lfset-stress, lfset-explore, lfset-faults, lfset-soak, lfset-bench
 unit-tests: $(unit) ## the unit tests (needs Criterion)
 litmus-tests: $(litmus) ## the litmus programs
 fuzzers: $(fuzzers) ## the fuzzers (needs clang and its libFuzzer)
@@ -186,7 +202,7 @@ fuzzers: $(fuzzers) ## the fuzzers (needs clang and its libFuzzer)
 # Everything is rebuilt when a command changes: the file changes only when its text does.
 quote = '$(subst ','\'',$(1))'
 flags_text := $(CC) | $(CXX) | $(LF_CPPFLAGS) | $(CPPFLAGS) | $(LF_CFLAGS) | $(CFLAGS) \
-	| $(LF_CXXFLAGS) | $(CXXFLAGS) | $(LF_LDFLAGS) | $(LDFLAGS) | $(LDLIBS) | $(lib_flags) \
+	| $(LF_CXXFLAGS) | $(CXXFLAGS) | $(LF_LDFLAGS) | $(LDFLAGS) | $(LDLIBS) | $(lib_flags) | $(observe_flags) \
 	| $(stress_flags) | $(bench_flags) | $(unit_flags) | $(hooked_flags) | $(explore_flags) | $(explore_plain_flags) | $(TSAN) | $(MIMALLOC_LIBS) \
 	| $(FUZZ_CC) $(fuzz_flags)
 dirs_text := $(VERSION) $(B) $(PREFIX) $(BINDIR) $(LIBDIR) $(LIBEXECDIR) $(INCLUDEDIR) $(MANDIR)
@@ -210,6 +226,7 @@ link_cxx = $(call link,$(CXX) $(CXXFLAGS),$(1))
 archive = $(Q)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
 
 $(B)/obj/lib/%.o $(B)/obj-tsan/lib/%.o $(B)/obj-hooked/lib/%.o: private folder_flags = $(lib_flags)
+$(B)/obj/lib/observe/%.o: private folder_flags = $(observe_flags)
 $(B)/obj/tools/%.o: private folder_flags = $(tools_flags) $(dirs_flags)
 $(tools_o): $(B)/dirs
 $(B)/obj/tools/bench/%.o: private folder_flags = $(bench_flags)
@@ -245,33 +262,43 @@ $(B)/liblfset.a: $(lib_o)
 $(B)/liblfset_tsan.a: $(tsan_o)
 	$(call say,AR)
 	$(archive)
+$(B)/liblfset-observe.a: $(observe_o)
+	$(call say,AR)
+	$(archive)
 $(B)/libcheck.a: $(check_o)
 	$(call say,AR)
 	$(archive)
 
 # A shared library must name all it needs, except that a sanitizer's functions come with the program.
 no_undefined := $(if $(findstring -fsanitize,$(SANITIZER) $(CFLAGS) $(LDFLAGS)),,-Wl,-z,defs)
+so_flags = -shared -Wl,-soname,$(notdir $(basename $(basename $@))) -Wl,--version-script=lib/lfset.map
 # Unloading is refused: a thread that used the library runs its destructor of thread-specific data when it
 # ends, and liburcu's call_rcu thread never does, however long ago the program called dlclose.
-so_flags = -shared -Wl,-soname,$(notdir $(basename $(basename $@))) -Wl,--version-script=lib/lfset.map \
-	-Wl,-z,nodelete
+no_delete := -Wl,-z,nodelete
+as_needed := -Wl,--as-needed
 define link_so
 $(Q)grep -q '^LFSET_$(MAJOR) {' lib/lfset.map || { \
 	echo 'lib/lfset.map: no node LFSET_$(MAJOR), the major version of include/lfset/version.h' >&2; exit 1; }
-$(call link_c,$(so_flags) $(1) $(URCU_LIBS))
+$(call link_c,$(so_flags) $(1))
 endef
 $(B)/$(SO).$(VERSION): $(lib_o) lib/lfset.map Makefile
 	$(call say,LD)
-	$(call link_so,$(no_undefined))
+	$(call link_so,$(no_delete) $(no_undefined) $(URCU_LIBS))
 $(B)/$(TSAN_SO).$(VERSION): $(tsan_o) lib/lfset.map Makefile
 	$(call say,LD)
-	$(call link_so,$(TSAN))
-$(B)/$(SO) $(B)/$(TSAN_SO): %: %.$(VERSION)
+	$(call link_so,$(no_delete) $(TSAN) $(URCU_LIBS))
+$(B)/$(OBSERVE_SO).$(VERSION): $(observe_o) lib/lfset.map Makefile
+	$(call say,LD)
+	$(call link_so,$(no_undefined) $(as_needed) $(OBSERVE_LIBS))
+$(B)/$(SO) $(B)/$(TSAN_SO) $(B)/$(OBSERVE_SO): %: %.$(VERSION)
 	$(Q)ln -sf $(<F) $@.$(MAJOR) && ln -sf $(@F).$(MAJOR) $@
 
 $(B)/lfset: $(tools_o) $(B)/libcheck.a $(B)/liblfset.a
 	$(call say,LD)
 	$(call link_c,$(JANSSON_LIBS) $(URCU_LIBS) -lm $(MIMALLOC_LIBS))
+$(B)/lfset-observe: $(observe_tools_o) $(B)/liblfset-observe.a $(B)/liblfset.a
+	$(call say,LD)
+	$(call link_c,$(OBSERVE_LIBS) $(NCURSES_LIBS) $(URCU_LIBS))
 $(B)/lfset-stress: $(stress_o) $(hooked_o) $(B)/libcheck.a
 	$(call say,LD)
 	$(call link_c,$(JANSSON_LIBS) $(URCU_LIBS) -lm $(MIMALLOC_LIBS))
@@ -303,9 +330,9 @@ $(B)/lfset-bench-go.so: tools/bench/peer_go.go tools/bench/peer_go.h
 $(litmus): $(B)/litmus/%: $(B)/obj/stress/litmus/%.o $(B)/liblfset.a
 	$(call say,LD)
 	$(call link_c,$(URCU_LIBS))
-$(unit): $(B)/test/unit/%: $(B)/obj/test/unit/%.o $(unit_support_o) $(B)/libcheck.a $(B)/liblfset.a
+$(unit): $(B)/test/unit/%: $(B)/obj/test/unit/%.o $(unit_support_o) $(B)/libcheck.a $(observe_libs) $(B)/liblfset.a
 	$(call say,LD)
-	$(call link_c,$(CRITERION_LIBS) $(JANSSON_LIBS) $(URCU_LIBS) -lm)
+	$(call link_c,$(CRITERION_LIBS) $(if $(HAVE_OBSERVE),$(OBSERVE_LIBS)) $(JANSSON_LIBS) $(URCU_LIBS) -lm)
 
 $(B)/fuzz/libfuzz.a: $(filter-out $(fuzzer_o),$(fuzz_o))
 	$(call say,AR)
@@ -497,7 +524,7 @@ format-check: ## fails when make format would change a file
 	$(Q)$(CLANG_FORMAT) --dry-run -Werror $(formatted)
 
 clean: ## removes objects, libraries and programs of this build
-	$(Q)rm -rf $(addprefix $(B)/,adapters obj obj-tsan obj-hooked obj-explore obj-fuzz fuzz memcheck package litmus mutants test lfset lfset-stress \
+	$(Q)rm -rf $(addprefix $(B)/,adapters obj obj-tsan obj-hooked obj-explore obj-fuzz fuzz memcheck package litmus mutants test lfset lfset-observe lfset-stress \
 		lfset-explore lfset-faults lfset-faults-host lfset-soak lfset-bench lfset-bench-go.so go-cache libcheck.a liblfset*)
 distclean: ## removes the build directory with all that is in it
 	$(Q)if [ -f $(B)/flags ]; then rm -rf $(B); fi

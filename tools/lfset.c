@@ -19,6 +19,7 @@
 enum { EXIT_USAGE = 2 };
 
 static int tool_help(int argc, char **argv);
+static int tool_observe(int argc, char **argv);
 static int tool_version(int argc, char **argv);
 
 static const struct verb {
@@ -28,11 +29,18 @@ static const struct verb {
 } verbs[] = {
     {"bench", NULL, "compare lfset's speed with other sets"},
     {"check", tool_check, "tell whether recorded histories are linearizable"},
+    {"exporter", tool_observe, "serve the metrics of a process's sets over HTTP"},
     {"explore", NULL, "run the sets' own code under many schedules of a few threads"},
     {"faults", NULL, "stop threads, fail allocations, fork and unload: what happens to the sets"},
+    {"gate", tool_observe, "fail when sets grew beyond a stored baseline"},
     {"help", tool_help, "show this list, or a verb's options"},
+    {"inspect", tool_observe, "show all that is known of a process's sets"},
+    {"profile", tool_observe, "tell whose keys stay in a process's sets"},
+    {"ps", tool_observe, "list the processes that have sets to see"},
+    {"report", tool_observe, "draw a process's sets as a page"},
     {"soak", NULL, "run everything for hours, and draw what it costs in memory"},
     {"stress", NULL, "run a set under stress and check that it stays linearizable"},
+    {"top", tool_observe, "watch the sets of processes"},
     {"uniq", tool_uniq, "print the distinct lines of files"},
     {"version", tool_version, "print the version"},
 };
@@ -87,12 +95,29 @@ static int program_run(const char *name, char **argv)
     }
     if (error != ENOENT)
         fprintf(stderr, "lfset: cannot run lfset-%s: %s\n", name, strerror(error));
-    else if (verb_find(name))
+    else if (verb_find(name) || strcmp(name, "observe") == 0)
         fprintf(stderr, "lfset: the program lfset-%s is not installed beside lfset or in %s\n",
                 name, LFSET_LIBEXECDIR);
     else
         fprintf(stderr, "lfset: there is no verb '%s'; `lfset help` lists them\n", name);
     return EXIT_USAGE;
+}
+
+// Verbs that only look at processes are one program, whose first argument is the verb.
+static int tool_observe(int argc, char **argv)
+{
+    char program[] = "observe";
+    char **arguments = calloc((size_t)argc + 2, sizeof *arguments);
+    if (!arguments) {
+        perror(argv[0]);
+        return 1;
+    }
+    arguments[0] = program;
+    arguments[1] = argv[0] + strlen("lfset ");
+    memcpy(arguments + 2, argv + 1, (size_t)argc * sizeof *arguments); // with the NULL at the end
+    int status = program_run(program, arguments);
+    free(arguments);
+    return status;
 }
 
 // argv[0] is the verb.

@@ -12,6 +12,7 @@ packages='
     libxxhash-dev
     libcriterion-dev
     clang clang-format libclang-rt-dev valgrind
+    libmicrohttpd-dev libdw-dev libncurses-dev prometheus python3-prometheus-client curl
     cmake
     python3 man-db mandoc
     chromium

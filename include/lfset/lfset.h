@@ -151,19 +151,22 @@ struct lfset_garbage {
  */
 LFSET_API int lfset_garbage_read(enum lfset_domain domain, struct lfset_garbage *out);
 
+struct lfset_observe; // observe.h
+
 /** How to create a set of any kind. Fill with LFSET_OPTIONS_INIT, then change what you need. */
 struct lfset_options {
     size_t size;                             /**< sizeof(struct lfset_options) */
     enum lfset_domain domain;                /**< LFSET_RCU unless set */
     uint64_t capacity;                       /**< keys to have room for at once; 0: start small */
     const struct lfset_allocator *allocator; /**< NULL: malloc, and mmap for large slices; copied */
-    uint64_t seed;    /**< hash seed; 0: random. Fix it for reproducible runs */
-    const char *name; /**< for people and tools; NULL: none; copied, 63 bytes */
+    uint64_t seed;                       /**< hash seed; 0: random. Fix it for reproducible runs */
+    const char *name;                    /**< for people and tools; NULL: none; copied, 63 bytes */
+    const struct lfset_observe *observe; /**< NULL: a set with a name is listed, no more; copied */
 };
 
 #define LFSET_OPTIONS_INIT                                                                         \
     {                                                                                              \
-        sizeof(struct lfset_options), LFSET_RCU, 0, NULL, 0, NULL                                  \
+        sizeof(struct lfset_options), LFSET_RCU, 0, NULL, 0, NULL, NULL                            \
     }
 
 /** What a set is made of. Not one instant while others write. */

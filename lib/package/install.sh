@@ -42,14 +42,17 @@ esac
 
 while read -r kind source destination; do
     case $kind in
+    *'?')
+        # An earlier build may have installed it: uninstall removes it whether it is built now or not.
+        if [ "$action" != uninstall ] && [ ! -e "$source" ]; then
+            continue
+        fi
+        kind=${kind%'?'}
+        ;;
+    esac
+    case $kind in
     '' | '#'*) ;;
     program) put 755 "$source" "$destination" ;;
-    'program?')
-        # An earlier build may have installed it: uninstall removes it whether it is built now or not.
-        if [ "$action" = uninstall ] || [ -e "$source" ]; then
-            put 755 "$source" "$destination"
-        fi
-        ;;
     file)
         for file in $source; do
             case $file in
@@ -58,7 +61,7 @@ while read -r kind source destination; do
             esac
         done
         ;;
-    link) put_link "$source" "$destination" ;;
+    link) put_link "$(basename "$source")" "$destination" ;;
     own)
         if [ "$action" = uninstall ] && [ -d "$root$source" ]; then
             rmdir --ignore-fail-on-non-empty "$root$source"

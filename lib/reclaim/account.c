@@ -4,12 +4,35 @@
 #include <sched.h>
 #include <time.h>
 
+#include "record/registry.h"
+
+/* Shows a number in the registry. Of several threads that do so at once each looks again until it has shown
+ * what the number is: whoever is last then has shown the last. */
+static void show(_Atomic(uint64_t) *shown, _Atomic(size_t) *number)
+{
+    size_t value;
+    do {
+        value = atomic_load_explicit(number, memory_order_seq_cst);
+        atomic_store_explicit(shown, value, memory_order_seq_cst);
+    } while (atomic_load_explicit(number, memory_order_seq_cst) != value);
+}
+
+static void show_garbage(struct lfset__account *account)
+{
+    struct lfset__segment *segment = lfset__segment_now();
+    if (segment) {
+        show(&segment->garbage_objects[account->domain], &account->objects);
+        show(&segment->garbage_bytes[account->domain], &account->bytes);
+    }
+}
+
 void lfset__account_retire(struct lfset__account *account, struct lfset__retired *retired)
 {
     lfset__add_rlx(&account->objects, 1);
     lfset__add_rlx(&account->bytes, retired->bytes);
     retired->era = lfset__load_sc(&account->era) % 2;
     lfset__add_sc(&account->pending[retired->era], 1);
+    show_garbage(account);
 }
 
 __thread struct lfset__local lfset__local __attribute__((tls_model("initial-exec")));
@@ -23,6 +46,12 @@ void lfset__account_reclaim(struct lfset__account *account, struct lfset__retire
     lfset__local.reclaiming--;
     lfset__sub_rlx(&account->bytes, bytes);
     lfset__sub_rlx(&account->objects, 1);
+    show_garbage(account);
+    struct lfset__segment *segment = lfset__segment_now();
+    if (segment) {
+        atomic_fetch_add_explicit(&segment->reclaimed_objects[account->domain], 1,
+                                  memory_order_relaxed);
+    }
     // [barrier] seq_cst: pairs with the load in wait; what reclaim did is visible after a barrier.
     lfset__sub_sc(&account->pending[era], 1);
 }

@@ -17,15 +17,16 @@
 #include "reclaim/reclaim.h"
 
 struct lfset__account {
+    unsigned domain; /**< enum lfset_domain */
     _Atomic(size_t) objects, bytes;
     _Atomic(int64_t) pending[2];
     _Atomic(unsigned) era;
     pthread_mutex_t barrier;
 };
 
-#define LFSET__ACCOUNT_INIT                                                                        \
+#define LFSET__ACCOUNT_INIT(which)                                                                 \
     {                                                                                              \
-        .barrier = PTHREAD_MUTEX_INITIALIZER                                                       \
+        .domain = (which), .barrier = PTHREAD_MUTEX_INITIALIZER                                    \
     }
 
 /** Before the object goes on any list. */

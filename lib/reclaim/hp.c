@@ -34,6 +34,7 @@
 #include <unistd.h>
 
 #include "platform/tsan.h"
+#include "record/registry.h"
 
 #define SCAN_OBJECTS 64
 #define SCAN_BYTES ((size_t)64 * 1024)
@@ -46,7 +47,7 @@ struct record {
     size_t objects, bytes, left_objects, left_bytes;
 };
 
-struct lfset__account lfset__hp_account = LFSET__ACCOUNT_INIT;
+struct lfset__account lfset__hp_account = LFSET__ACCOUNT_INIT(LFSET_HP);
 bool lfset__hp_fences;
 
 static _Atomic(struct lfset__thread *) records;
@@ -91,7 +92,7 @@ struct lfset__thread *lfset__hp_thread_acquire(void)
     if (!record) {
         return NULL;
     }
-    *record = (struct record){.thread.sections = 0};
+    *record = (struct record){.thread.lane = lfset__lane_take()};
     ck_stack_init(&record->retired);
     lfset__store_rlx(&record->thread.in_use, true);
     record->thread.next = lfset__load_rlx(&records);
@@ -99,6 +100,11 @@ struct lfset__thread *lfset__hp_thread_acquire(void)
     while (!lfset__cas_sc(&records, &record->thread.next, &record->thread)) {
     }
     return &record->thread;
+}
+
+struct lfset__thread *lfset__hp_threads(void)
+{
+    return lfset__load_acq(&records); // [record.publish]
 }
 
 /* ck_stack_push_upmc with the edge told in its midst: between the store of the link, the last access
@@ -294,6 +300,8 @@ void lfset__hp_after_fork_in_child(struct lfset__thread *self)
     for (struct lfset__thread *t = lfset__load_acq(&records); t; t = t->next) {
         if (t != self) {
             lfset__hp_clear(t);
+            t->slot = NULL;
+            t->reader = NULL;
             t->sections = 0;
             t->rcu_open = false;
             t->scanning = false;

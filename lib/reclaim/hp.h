@@ -30,6 +30,9 @@ struct lfset__thread *lfset__hp_thread_acquire(void);
 /** Reclaims what the thread retired and nobody holds. */
 void lfset__hp_scan(struct lfset__thread *self);
 void lfset__hp_thread_release(struct lfset__thread *self);
+/** The first of the records of all threads that are or were attached, linked by `next`: for who looks at
+ * them from another thread. Records are never freed. */
+struct lfset__thread *lfset__hp_threads(void);
 void lfset__hp_retire(struct lfset__thread *self, struct lfset__retired *retired);
 /** Clears the thread's hazards, unless in a section, and scans what it retired when that is due. */
 void lfset__hp_settle(struct lfset__thread *self);

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-struct lfset__account lfset__rcu_account = LFSET__ACCOUNT_INIT;
+struct lfset__account lfset__rcu_account = LFSET__ACCOUNT_INIT(LFSET_RCU);
 char lfset__rcu_grace;
 
 _Static_assert(sizeof(struct rcu_head) <= sizeof((struct lfset__retired *)0)->opaque,
@@ -41,6 +41,42 @@ void lfset__rcu_thread_attach(void)
     if (lfset__load_rlx(&in_use)) {
         (void)urcu_bp_read_ongoing();
     }
+}
+
+/* A reader of liburcu's is a word that its thread stores and that whoever waits for a grace period loads;
+ * lfset__rcu_state does just what that one does. The word can be loaded although its thread may be ending:
+ * liburcu keeps readers in chunks that never move and that it gives up at the end of the process only, and
+ * not even then while a thread is registered, so the one who looks is. What may happen is that the thread
+ * ended and that its reader is another thread's by now, for as long as it takes the first one to run our
+ * destructor of thread-specific data after liburcu's: a look may say of a thread that ends what is true of
+ * one that began.
+ * Names of liburcu's internals; where it has other ones, nothing is known. */
+const void *lfset__rcu_reader(void)
+{
+#ifdef URCU_BP_GP_CTR_NEST_MASK
+    return URCU_TLS(urcu_bp_reader);
+#else
+    return NULL;
+#endif
+}
+
+/* The word is written by plain, volatile stores, which ThreadSanitizer would report. */
+__attribute__((noinline, no_sanitize("thread"))) enum lfset__rcu_state
+lfset__rcu_state(const void *reader)
+{
+#ifdef URCU_BP_GP_CTR_NEST_MASK
+    if (reader) {
+        (void)urcu_bp_read_ongoing(); // registers this thread
+        unsigned long own = ((const volatile struct urcu_bp_reader *)reader)->ctr;
+        unsigned long phase = *(const volatile unsigned long *)&urcu_bp_gp.ctr;
+        return !(own & URCU_BP_GP_CTR_NEST_MASK)             ? LFSET__RCU_QUIET
+               : ((own ^ phase) & URCU_BP_GP_CTR_PHASE) == 0 ? LFSET__RCU_READS
+                                                             : LFSET__RCU_DELAYS;
+    }
+#else
+    (void)reader;
+#endif
+    return LFSET__RCU_UNKNOWN;
 }
 
 void lfset__rcu_retire(struct lfset__retired *retired)

@@ -46,6 +46,19 @@ void lfset__rcu_before_fork(void);
 void lfset__rcu_after_fork_in_parent(void);
 void lfset__rcu_after_fork_in_child(void);
 
+/** How a thread stands to the grace periods, as another thread sees it. */
+enum lfset__rcu_state {
+    LFSET__RCU_UNKNOWN,
+    LFSET__RCU_QUIET,  /**< in no read-side critical section */
+    LFSET__RCU_READS,  /**< in one that began in the present phase */
+    LFSET__RCU_DELAYS, /**< in one that began before: the grace period under way waits for it */
+};
+
+/** The calling thread as liburcu's reader, for lfset__rcu_state. NULL: liburcu does not know it yet. */
+const void *lfset__rcu_reader(void);
+/** @param reader what lfset__rcu_reader told some thread; the thread may have ended. */
+enum lfset__rcu_state lfset__rcu_state(const void *reader);
+
 LFSET__INLINE void lfset__rcu_lock(void)
 {
     urcu_bp_read_lock();
@@ -83,6 +96,9 @@ LFSET__INLINE bool lfset__rcu_enter(struct lfset__guard *guard)
     } else if (lfset__unlikely(!self->rcu_open)) {
         self->rcu_open = true;
         lfset__rcu_lock();
+        if (lfset__unlikely(!lfset__load_rlx(&self->reader))) {
+            lfset__store_rlx(&self->reader, lfset__rcu_reader());
+        }
     }
     return true;
 }

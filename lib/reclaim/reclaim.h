@@ -47,6 +47,8 @@ struct lfset__retired {
     void *opaque[2];   /**< the domain's link */
     bool held;         /**< scratch of the scan that has the object in hand */
     uint8_t era;       /**< which of two barrier counters it is in */
+    uint16_t note;     /**< its entry in the registry; 0: none */
+    uint16_t holder;   /**< the same, of who holds it beside the domain */
 };
 
 struct lfset__reclaim {
@@ -68,9 +70,13 @@ struct lfset__reclaim {
  */
 struct lfset__thread {
     _Alignas(LFSET__LINE) _Atomic(const void *) hazards[LFSET_HP_SLOTS];
-    unsigned sections; /**< nesting depth; own thread only */
-    bool rcu_open;     /**< the outermost section holds a read-side critical section */
-    bool scanning;     /**< HP: a reclaim function may use sets, and must not scan again */
+    unsigned sections;          /**< nesting depth; own thread only */
+    bool rcu_open;              /**< the outermost section holds a read-side critical section */
+    bool scanning;              /**< HP: a reclaim function may use sets, and must not scan again */
+    uint32_t section_countdown; /**< record/sections.h */
+    unsigned lane;              /**< where it counts (record/segment.h) */
+    _Atomic(struct lfset__thread_slot *) slot; /**< its entry in the registry, or NULL */
+    _Atomic(const void *) reader; /**< itself as liburcu's reader (rcu.h); NULL: not known */
     struct lfset__kept
         *kept; /**< what the section holds besides slices, to be dropped at its end */
     unsigned kept_count, kept_promised, kept_room;
@@ -110,6 +116,8 @@ LFSET__INLINE bool lfset__in_callback(void)
 {
     return lfset__local.reclaiming > 0 || lfset__local.ending;
 }
+
+struct lfset__thread_slot;
 
 /** NULL until the thread is attached. */
 extern __thread struct lfset__thread *lfset__self __attribute__((tls_model("initial-exec")));

@@ -11,6 +11,8 @@
 #include "reclaim/hp.h"
 #include "reclaim/rcu.h"
 #include "reclaim/reclaim.h"
+#include "record/registry.h"
+#include "record/sections.h"
 
 __thread struct lfset__thread *lfset__self __attribute__((tls_model("initial-exec")));
 
@@ -42,10 +44,12 @@ static void before_fork(void)
         lfset__rcu_before_fork();
     }
     pthread_rwlock_wrlock(&fork_lock);
+    lfset__registry_before_fork();
 }
 
 static void after_fork_in_parent(void)
 {
+    lfset__registry_after_fork_in_parent();
     pthread_rwlock_unlock(&fork_lock);
     if (!urcu_left_alone) {
         lfset__rcu_after_fork_in_parent();
@@ -60,10 +64,15 @@ static void after_fork_in_child(void)
     }
     lfset__account_after_fork(&lfset__rcu_account);
     lfset__hp_after_fork_in_child(lfset__self);
+    lfset__stacks_after_fork_in_child();
+    lfset__registry_after_fork_in_child(lfset__self ? lfset__self->slot : NULL);
 }
 
 static void detach(struct lfset__thread *self)
 {
+    lfset__thread_slot_release(self->slot);
+    self->slot = NULL;
+    self->reader = NULL;
     lfset__hp_scan(self); // while callbacks still find the thread attached
     lfset__self = NULL;
     lfset__hp_thread_release(self);
@@ -154,6 +163,11 @@ struct lfset__thread *lfset__thread_attach(void)
         lfset__hp_thread_release(self);
         return NULL;
     }
+    self->slot = lfset__thread_slot_take();
+    if (self->slot) {
+        lfset__rcu_thread_attach(); // so that the watcher knows the thread as a reader, too
+    }
+    self->reader = lfset__rcu_reader();
     lfset__self = self;
     return self;
 }
@@ -201,13 +215,39 @@ int lfset_thread_detach(void)
     return 0;
 }
 
+/* In the registry, that the thread's outermost section opens or closes: the number is odd while one is
+ * open. Only this thread writes it. */
+static void note_section(struct lfset__thread *self, const void *site)
+{
+    struct lfset__thread_slot *slot = self->slot;
+    if (slot) {
+        uint64_t section = atomic_load_explicit(&slot->section, memory_order_relaxed);
+        atomic_store_explicit(&slot->section, section + 1, memory_order_relaxed);
+        if (site) {
+            // [section.site] who sees them sees that the section is a new one
+            atomic_store_explicit(&slot->section_site, (uint64_t)(uintptr_t)site,
+                                  memory_order_release);
+            atomic_store_explicit(&slot->section_stack, 0, memory_order_release);
+        }
+    }
+}
+
 int lfset_section_enter(void)
 {
     struct lfset__thread *self = lfset__thread_attach();
     if (!self) {
         return -ENOMEM;
     }
-    self->sections++; // the read-side critical section opens with the first RCU operation
+    if (self->sections++ ==
+        0) { // the read-side critical section opens with the first RCU operation
+        if (lfset__unlikely(!self->slot && lfset__segment_now())) {
+            self->slot = lfset__thread_slot_take();
+        }
+        note_section(self, __builtin_return_address(0));
+        if (lfset__unlikely(lfset__section_is_due(&self->section_countdown)) && self->slot) {
+            lfset__section_sampled(self->slot);
+        }
+    }
     return 0;
 }
 
@@ -220,6 +260,7 @@ int lfset_section_leave(void)
     if (--self->sections > 0) {
         return 0;
     }
+    note_section(self, NULL);
     if (self->rcu_open) {
         self->rcu_open = false;
         lfset__rcu_unlock();

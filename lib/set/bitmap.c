@@ -279,8 +279,8 @@ LFSET__INLINE int one_domain(const struct lfset__reclaim *domain, struct lfset__
 /* All of a key. @return how many members changed or were found; -ENOMEM, with key->count. */
 LFSET__INLINE int one(struct lfset__set *set, struct lfset__key *key, const enum lfset__op op)
 {
-    return set->domain == LFSET_HP ? one_domain(&lfset__hp, set, key, op)
-                                   : one_domain(&lfset__rcu, set, key, op);
+    return lfset__domain(set) == LFSET_HP ? one_domain(&lfset__hp, set, key, op)
+                                          : one_domain(&lfset__rcu, set, key, op);
 }
 
 /* Apart, for when speed does not matter. */
@@ -345,6 +345,8 @@ static const struct lfset__node_type region_type = {.release = release_regions};
 
 /* ---- creation ----------------------------------------------------------------------------------- */
 
+static const struct lfset__about_ops about_ops;
+
 /* Regions for `capacity` members that lie close together. */
 static uint64_t regions_for(uint64_t capacity)
 {
@@ -362,9 +364,14 @@ int lfset_bitmap_create(struct lfset_bitmap **set, const struct lfset_options *o
         in_regions.capacity = regions_for(options->capacity);
         options = &in_regions;
     }
+    static const struct lfset__set_type type = {LFSET_KIND_BITMAP, sizeof **set, &region_type,
+                                                &about_ops};
     struct lfset__set *made;
-    int error = lfset__set_create(&made, sizeof **set, &region_type, options);
+    int error = lfset__set_create(&made, &type, options);
     *set = (struct lfset_bitmap *)made;
+    if (made) {
+        lfset__set_list(made);
+    }
     return error;
 }
 
@@ -378,7 +385,52 @@ void lfset__bitmap_options(const struct lfset_bitmap *set, struct lfset_options 
     lfset__set_options(&set->base, options);
 }
 
+/* ---- observed (observed.h) ------------------------------------------------------------------------ */
+
+/* The first that a key is about. */
+static uint64_t member_of(const struct lfset__key *key)
+{
+    return key->number * LFSET__REGION_KEYS + key->first;
+}
+
+static uint64_t lfset__key_fingerprint(const struct lfset__key *key)
+{
+    return member_of(key);
+}
+
+static uint64_t lfset__key_bytes(const struct lfset__key *key)
+{
+    (void)key;
+    return 1; // an eighth, and its part of what a region costs
+}
+
+static struct lfset__noted_key lfset__key_noted(const struct lfset__key *key)
+{
+    return (struct lfset__noted_key){.number = member_of(key)};
+}
+
+static int lfset__raw(struct lfset__set *set, struct lfset__key *key, enum lfset__op op)
+{
+    return op == LFSET__ADD      ? one(set, key, LFSET__ADD)
+           : op == LFSET__REMOVE ? one(set, key, LFSET__REMOVE)
+                                 : one(set, key, LFSET__CONTAINS);
+}
+
+static __attribute__((noinline)) int one_observed(struct lfset__set *set, struct lfset__key *key,
+                                                  enum lfset__op op)
+{
+    return op == LFSET__ADD      ? lfset__observed(set, key, LFSET__ADD)
+           : op == LFSET__REMOVE ? lfset__observed(set, key, LFSET__REMOVE)
+                                 : lfset__observed(set, key, LFSET__CONTAINS);
+}
+
 /* ---- one member --------------------------------------------------------------------------------- */
+
+LFSET__INLINE int one_member(struct lfset__set *set, struct lfset__key *key,
+                             const enum lfset__op op)
+{
+    return lfset__is_observed(set) ? one_observed(set, key, op) : one(set, key, op);
+}
 
 int lfset_bitmap_add(struct lfset_bitmap *set, uint64_t member)
 {
@@ -386,7 +438,7 @@ int lfset_bitmap_add(struct lfset_bitmap *set, uint64_t member)
         return -EINVAL;
     }
     struct lfset__key key = lfset__key_of(member);
-    int result = one(base_of(set), &key, LFSET__ADD);
+    int result = one_member(base_of(set), &key, LFSET__ADD);
     if (result == 1) {
         notify(base_of(set), member);
     }
@@ -399,7 +451,7 @@ int lfset_bitmap_remove(struct lfset_bitmap *set, uint64_t member)
         return -EINVAL;
     }
     struct lfset__key key = lfset__key_of(member);
-    int result = one(base_of(set), &key, LFSET__REMOVE);
+    int result = one_member(base_of(set), &key, LFSET__REMOVE);
     if (result == 1) {
         notify(base_of(set), member);
     }
@@ -412,7 +464,7 @@ int lfset_bitmap_contains(const struct lfset_bitmap *set, uint64_t member)
         return -EINVAL;
     }
     struct lfset__key key = lfset__key_of(member);
-    return one(base_of(set), &key, LFSET__CONTAINS);
+    return one_member(base_of(set), &key, LFSET__CONTAINS);
 }
 
 /* ---- many members ------------------------------------------------------------------------------- */
@@ -436,8 +488,8 @@ static void prefetch(struct lfset__slice *slice, const struct lfset__key *keys, 
 }
 
 /* Up to LFSET__BATCH members in one guard. */
-static void batch(struct lfset__set *set, const uint64_t *members, size_t first, size_t size,
-                  struct lfset__tally *tally, const enum lfset__op op)
+static void batch_raw(struct lfset__set *set, const uint64_t *members, size_t first, size_t size,
+                      struct lfset__tally *tally, const enum lfset__op op)
 {
     struct lfset__key keys[LFSET__BATCH];
     struct lfset__walk walk;
@@ -463,6 +515,30 @@ static void batch(struct lfset__set *set, const uint64_t *members, size_t first,
         }
     }
     lfset__walk_leave(&walk);
+}
+
+static void batch(struct lfset__set *set, const uint64_t *members, size_t first, size_t size,
+                  struct lfset__tally *tally, const enum lfset__op op)
+{
+    int8_t seen[LFSET__BATCH];
+    struct lfset__tally mine = {.results = seen};
+    if (!lfset__is_observed(set)) {
+        batch_raw(set, members, first, size, tally, op);
+        return;
+    }
+    bool specially = op == LFSET__ADD && set->about->special;
+    if (!specially) {
+        batch_raw(set, members + first, 0, size, &mine, op);
+    }
+    for (size_t i = 0; i < size; i++) {
+        if (specially) {
+            int result = lfset_bitmap_add((struct lfset_bitmap *)set, members[first + i]);
+            lfset__tally_add(tally, first + i, result);
+        } else {
+            lfset__tally_add(tally, first + i, seen[i]);
+            lfset__observe(set->about, op, seen[i], members[first + i], 1);
+        }
+    }
 }
 
 LFSET__INLINE int64_t many(const struct lfset_bitmap *set, const uint64_t *members, size_t count,
@@ -611,6 +687,9 @@ int lfset_bitmap_pop(struct lfset_bitmap *set, uint64_t *key)
     lfset__walk_leave(&walk);
     if (result == 1) {
         *key = popped.key;
+        if (lfset__is_observed(base_of(set))) {
+            lfset__observe(set->base.about, LFSET__REMOVE, 1, *key, 1);
+        }
     }
     return result;
 }
@@ -683,6 +762,7 @@ int64_t lfset_bitmap_clear(struct lfset_bitmap *set, const struct lfset_cancel *
     forget(base_of(set), cleared);
     int64_t members = (int64_t)lfset__members(cleared);
     lfset__slice_drop(cleared);
+    lfset__observe_clear(set->base.about, (uint64_t)members);
     return members;
 }
 
@@ -708,8 +788,12 @@ static int freeze_and_keep(struct lfset_bitmap *set, enum lfset__kind kind,
         lfset__bitmap_snapshot_abandon(made, &set->base.allocator);
         return error;
     }
+    lfset__note_snapshot(base_of(set), frozen);
     if (kind == LFSET__CLEAR) {
         forget(base_of(set), frozen);
+        if (set->base.about) {
+            lfset__observe_clear(set->base.about, lfset__members(frozen));
+        }
     }
     lfset__bitmap_snapshot_fill(made, frozen);
     *snapshot = made;
@@ -855,10 +939,42 @@ struct range {
     int64_t count;
 };
 
+/* How many members a key is about. */
+static int64_t members_of(const struct lfset__key *key)
+{
+    int64_t members = 0;
+    if (!key->only) {
+        return (int64_t)key->last - key->first + 1;
+    }
+    for (size_t i = 0; i < LFSET__REGION_WORDS; i++) {
+        members += lfset__popcount(key->only[i]);
+    }
+    return members;
+}
+
+/* The same for a set that is observed. Members of a range are counted, not noted one by one; where the guard
+ * may refuse, there must be room for all of the key. */
+static int change_observed(struct lfset__set *set, struct lfset__key *key, enum lfset__op op)
+{
+    struct lfset__about *about = set->about;
+    int64_t most = members_of(key);
+    bool guarded = op == LFSET__ADD && about->may_refuse;
+    if (guarded && !lfset__admit(about, most)) {
+        lfset__lane_count(about, LFSET__COUNT_REFUSED, 1);
+        return -ENOSPC;
+    }
+    int result = lfset__raw(set, key, op);
+    if (guarded) {
+        lfset__members_gone(about, most - (int64_t)key->count);
+    }
+    lfset__observe_many(about, op, key->count);
+    return result;
+}
+
 /* Adds or removes all of a key. @return as one(). */
 static int change(struct lfset__set *set, struct lfset__key *key, enum lfset__op op)
 {
-    int result = op == LFSET__ADD ? one(set, key, LFSET__ADD) : one(set, key, LFSET__REMOVE);
+    int result = lfset__is_observed(set) ? change_observed(set, key, op) : lfset__raw(set, key, op);
     if (key->count > 0) {
         lfset__notify_all(&set->waiting);
     }
@@ -1157,6 +1273,50 @@ int lfset_bitmap_stats_read(const struct lfset_bitmap *set, struct lfset_stats *
     }
     return error;
 }
+
+/* ---- for the registry ---------------------------------------------------------------------------- */
+
+static struct lfset_bitmap *set_of(struct lfset__about *about)
+{
+    return (struct lfset_bitmap *)about->set;
+}
+
+static int about_refresh(struct lfset__about *about)
+{
+    struct lfset_stats stats = {.size = sizeof stats};
+    int error = lfset_bitmap_stats_read(set_of(about), &stats);
+    int64_t members = error ? error : lfset_bitmap_size_estimate(set_of(about));
+    if (members < 0) {
+        return (int)members;
+    }
+    lfset__refresh(base_of(set_of(about)), &stats, (uint64_t)members);
+    return 0;
+}
+
+static int64_t about_clear(struct lfset__about *about)
+{
+    return lfset_bitmap_clear(set_of(about), NULL);
+}
+
+static int64_t about_probe_lengths(struct lfset__about *about, uint64_t *histogram, size_t length)
+{
+    return lfset__probe_lengths(base_of(set_of(about)), histogram, length);
+}
+
+static int about_contains(struct lfset__about *about, uint64_t fingerprint)
+{
+    struct lfset__key key = lfset__key_of(fingerprint);
+    return look_up(base_of(set_of(about)), &key);
+}
+
+static const struct lfset__about_ops about_ops = {
+    .refresh = about_refresh,
+    .clear = about_clear,
+    .probe_lengths = about_probe_lengths,
+    .contains_fingerprint = about_contains,
+};
+
+/* ---- validating ---------------------------------------------------------------------------------- */
 
 /* @return NULL, or what is wrong with the region. */
 static const char *region_fault(const struct lfset__region *region)

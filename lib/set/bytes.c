@@ -148,8 +148,10 @@ int lfset_bytes_create(struct lfset_bytes **set, const struct lfset_options *opt
     if (!set) {
         return -EINVAL;
     }
+    static const struct lfset__set_type type = {LFSET_KIND_BYTES, sizeof **set, &lfset__nodes,
+                                                &lfset__about_ops};
     struct lfset__set *made;
-    int error = lfset__set_create(&made, sizeof **set, &lfset__nodes, options);
+    int error = lfset__set_create(&made, &type, options);
     *set = (struct lfset_bytes *)made;
     if (made) {
         uint64_t state = lfset__set_multiplier(made);
@@ -157,6 +159,7 @@ int lfset_bytes_create(struct lfset_bytes **set, const struct lfset_options *opt
             uint64_t random = lfset__random_next(&state);
             memcpy(&(*set)->secret[i], &random, sizeof random);
         }
+        lfset__set_list(made);
     }
     return error;
 }
@@ -227,6 +230,7 @@ int lfset_bytes_pop(struct lfset_bytes *set, void *buffer, size_t size, size_t *
     int result = lfset__pop_in(&walk, &popped);
     lfset__walk_leave(&walk);
     if (result == 1) {
+        lfset__observe_popped(base_of(set), popped.node);
         *length = popped.node->length;
         if (*length > 0) {
             memcpy(buffer, bytes_of(popped.node)->data, *length);

@@ -27,16 +27,49 @@ LFSET__INLINE int lfset__one_domain(const struct lfset__reclaim *domain, struct 
     return result;
 }
 
+static uint64_t lfset__key_fingerprint(const struct lfset__key *key)
+{
+    return key->hash;
+}
+
+static uint64_t lfset__key_bytes(const struct lfset__key *key)
+{
+    return lfset__key_weight(key);
+}
+
+static struct lfset__noted_key lfset__key_noted(const struct lfset__key *key)
+{
+    return (struct lfset__noted_key){.data = key->data, .length = key->length};
+}
+
+static int lfset__raw(struct lfset__set *set, struct lfset__key *key, enum lfset__op op)
+{
+    return lfset__domain(set) == LFSET_HP ? lfset__one_domain(&lfset__hp, set, key, op)
+                                          : lfset__one_domain(&lfset__rcu, set, key, op);
+}
+
+/* Apart, so that those who are not observed keep their code together. */
+static __attribute__((noinline)) int lfset__one_observed(struct lfset__set *set,
+                                                         struct lfset__key *key, enum lfset__op op)
+{
+    return op == LFSET__ADD      ? lfset__observed(set, key, LFSET__ADD)
+           : op == LFSET__REMOVE ? lfset__observed(set, key, LFSET__REMOVE)
+                                 : lfset__observed(set, key, LFSET__CONTAINS);
+}
+
 LFSET__INLINE int lfset__one(struct lfset__set *set, struct lfset__key *key,
                              const enum lfset__op op)
 {
-    return set->domain == LFSET_HP ? lfset__one_domain(&lfset__hp, set, key, op)
-                                   : lfset__one_domain(&lfset__rcu, set, key, op);
+    if (lfset__is_observed(set)) {
+        return lfset__one_observed(set, key, op);
+    }
+    return set->path == LFSET__PATH_HP ? lfset__one_domain(&lfset__hp, set, key, op)
+                                       : lfset__one_domain(&lfset__rcu, set, key, op);
 }
 
 static int lfset__ask(struct lfset__set *set, struct lfset__key *key)
 {
-    return lfset__one(set, key, LFSET__CONTAINS);
+    return lfset__raw(set, key, LFSET__CONTAINS);
 }
 
 static int lfset__ask_to_visit(struct lfset__set *set, struct lfset__key *key)
@@ -71,8 +104,9 @@ LFSET__INLINE void lfset__prefetch_homes(struct lfset__slice *slice, const struc
 }
 
 /** Up to LFSET__BATCH keys in one guard; the tally gets their results from index `first` on. */
-static inline void lfset__batch(struct lfset__set *set, struct lfset__key *keys, size_t first,
-                                size_t size, struct lfset__tally *tally, const enum lfset__op op)
+static inline void lfset__batch_raw(struct lfset__set *set, struct lfset__key *keys, size_t first,
+                                    size_t size, struct lfset__tally *tally,
+                                    const enum lfset__op op)
 {
     struct lfset__walk walk;
     if (!lfset__enter(&walk, set)) {
@@ -92,6 +126,65 @@ static inline void lfset__batch(struct lfset__set *set, struct lfset__key *keys,
         lfset__key_done(set, &keys[i]);
     }
 }
+
+static inline void lfset__batch(struct lfset__set *set, struct lfset__key *keys, size_t first,
+                                size_t size, struct lfset__tally *tally, const enum lfset__op op)
+{
+    int8_t seen[LFSET__BATCH];
+    struct lfset__tally mine = {.results = seen};
+    if (!lfset__is_observed(set)) {
+        lfset__batch_raw(set, keys, first, size, tally, op);
+    } else if (op == LFSET__ADD && set->about->special) {
+        for (size_t i = 0; i < size; i++) {
+            lfset__tally_add(tally, first + i, lfset__add_specially(set, &keys[i]));
+        }
+    } else {
+        lfset__batch_raw(set, keys, 0, size, &mine, op);
+        for (size_t i = 0; i < size; i++) {
+            lfset__tally_add(tally, first + i, seen[i]);
+            lfset__observe(set->about, op, seen[i], lfset__key_fingerprint(&keys[i]),
+                           lfset__key_bytes(&keys[i]));
+        }
+    }
+}
+
+/** After a pop. */
+static inline void lfset__observe_popped(struct lfset__set *set, const struct lfset__node *node)
+{
+    if (lfset__is_observed(set)) {
+        lfset__observe(set->about, LFSET__REMOVE, 1, node->hash, 0);
+    }
+}
+
+/* ---- for the registry ---------------------------------------------------------------------------- */
+
+static inline int lfset__about_refresh(struct lfset__about *about)
+{
+    struct lfset__set *set = (struct lfset__set *)about->set;
+    struct lfset_stats stats = {.size = sizeof stats};
+    int error = lfset__stats(set, &stats);
+    if (!error) {
+        lfset__refresh(set, &stats, stats.live);
+    }
+    return error;
+}
+
+static inline int64_t lfset__about_clear(struct lfset__about *about)
+{
+    return lfset__freeze_and_count((struct lfset__set *)about->set, LFSET__CLEAR, NULL);
+}
+
+static inline int64_t lfset__about_probe_lengths(struct lfset__about *about, uint64_t *histogram,
+                                                 size_t length)
+{
+    return lfset__probe_lengths((struct lfset__set *)about->set, histogram, length);
+}
+
+static const struct lfset__about_ops lfset__about_ops = {
+    .refresh = lfset__about_refresh,
+    .clear = lfset__about_clear,
+    .probe_lengths = lfset__about_probe_lengths,
+};
 
 /* ---- snapshots ---------------------------------------------------------------------------------- */
 
@@ -128,7 +221,11 @@ static inline int lfset__snapshot_take(struct lfset__set *set, enum lfset__kind 
         lfset__free(&set->allocator, snapshot, sizeof *snapshot, sizeof(void *));
         return error;
     }
+    lfset__note_snapshot(set, snapshot->slice);
     snapshot->count = lfset__count_live(snapshot->slice);
+    if (kind == LFSET__CLEAR) {
+        lfset__observe_clear(set->about, snapshot->count);
+    }
     *made = snapshot;
     return 0;
 }

@@ -204,11 +204,14 @@ int lfset_obj_create(struct lfset_obj **set, const struct lfset_obj_type *type,
     if (!type || type->size != sizeof *type || !type->hash || !type->equal) {
         return -EINVAL;
     }
+    static const struct lfset__set_type set_type = {LFSET_KIND_OBJ, sizeof **set, &lfset__nodes,
+                                                    &lfset__about_ops};
     struct lfset__set *made;
-    int error = lfset__set_create(&made, sizeof **set, &lfset__nodes, options);
+    int error = lfset__set_create(&made, &set_type, options);
     if (made) {
         *set = (struct lfset_obj *)made;
         (*set)->type = *type;
+        lfset__set_list(made);
     }
     return error;
 }
@@ -290,12 +293,12 @@ static int prepare_reference(const struct lfset_obj *set)
     if (!lfset__self || lfset__self->sections == 0) {
         return -EPERM;
     }
-    return set->base.domain == LFSET_HP ? lfset__keep_promise() : 0;
+    return lfset__domain(&set->base) == LFSET_HP ? lfset__keep_promise() : 0;
 }
 
 static void no_reference(const struct lfset_obj *set)
 {
-    if (set->base.domain == LFSET_HP) {
+    if (lfset__domain(&set->base) == LFSET_HP) {
         lfset__keep_nothing();
     }
 }
@@ -305,7 +308,7 @@ static void no_reference(const struct lfset_obj *set)
 static void *hand_out(const struct lfset_obj *set, struct lfset__node *node)
 {
     void *object = obj_of(node)->object;
-    if (set->base.domain == LFSET_HP) {
+    if (lfset__domain(&set->base) == LFSET_HP) {
         lfset__keep((struct lfset__kept){drop_kept, base_of(set), node});
     } else {
         lfset__drop(base_of(set), node);
@@ -383,6 +386,7 @@ int lfset_obj_pop(struct lfset_obj *set, void **object)
     int result = lfset__pop_in(&walk, &popped);
     lfset__walk_leave(&walk);
     if (result == 1) {
+        lfset__observe_popped(base_of(set), popped.node);
         *object = hand_out(set, popped.node);
     } else {
         no_reference(set);

@@ -10,6 +10,9 @@
  *   lfset__ask_to_visit(set, key)
  *                            whether the visitor wants it: that it is in the set, unless it looks itself
  *   lfset__members(slice)    how many keys a frozen slice holds
+ *   lfset__raw(set, key, op) the operation, by its fastest way, unobserved
+ *   lfset__key_fingerprint(key), lfset__key_bytes(key), lfset__key_noted(key)
+ *                            what observed.h wants to know of a key
  */
 #ifndef LFSET__OPERATIONS_H
 #define LFSET__OPERATIONS_H
@@ -19,6 +22,7 @@
 #include "platform/memory.h"
 #include "reclaim/hp.h"
 #include "reclaim/rcu.h"
+#include "set/observed.h"
 #include "set/walk.h"
 
 static int lfset__ask(struct lfset__set *set, struct lfset__key *key);
@@ -27,7 +31,7 @@ static int lfset__ask_to_visit(struct lfset__set *set, struct lfset__key *key);
 /* For operations in which an indirect call does not matter. */
 static inline bool lfset__enter(struct lfset__walk *walk, struct lfset__set *set)
 {
-    walk->domain = set->domain == LFSET_HP ? &lfset__hp : &lfset__rcu;
+    walk->domain = lfset__domain(set) == LFSET_HP ? &lfset__hp : &lfset__rcu;
     walk->set = set;
     walk->cancel = NULL;
     return lfset__walk_enter(walk);
@@ -76,6 +80,55 @@ LFSET__INLINE void lfset__tally_add(struct lfset__tally *tally, size_t index, in
 LFSET__INLINE int64_t lfset__tally_end(const struct lfset__tally *tally)
 {
     return tally->error ? tally->error : tally->changed;
+}
+
+/* ---- observed ------------------------------------------------------------------------------------ */
+
+static int lfset__raw(struct lfset__set *set, struct lfset__key *key, enum lfset__op op);
+static uint64_t lfset__key_fingerprint(const struct lfset__key *key);
+static uint64_t lfset__key_bytes(const struct lfset__key *key);
+static struct lfset__noted_key lfset__key_noted(const struct lfset__key *key);
+
+/* An add that the guard may refuse, or that expiry wants to know of. */
+static __attribute__((noinline)) int lfset__add_specially(struct lfset__set *set,
+                                                          struct lfset__key *key)
+{
+    struct lfset__about *about = set->about;
+    struct lfset__noted_key noted = lfset__key_noted(key); // the key may be used up
+    uint64_t fingerprint = lfset__key_fingerprint(key), bytes = lfset__key_bytes(key);
+    bool admitted = !about->may_refuse || lfset__admit(about, 1);
+    int result = lfset__raw(set, key, admitted ? LFSET__ADD : LFSET__CONTAINS);
+    if (admitted && about->may_refuse && result != 1) {
+        lfset__members_gone(about, 1);
+    }
+    if (!admitted) {
+        if (result == 0) {
+            lfset__lane_count(about, LFSET__COUNT_REFUSED, 1);
+            return -ENOSPC;
+        }
+        result = result == 1 ? 0 : result; // it is there already
+    }
+    if (result >= 0 && about->touch) {
+        about->touch(about, &noted);
+    }
+    lfset__observe(about, LFSET__ADD, result, fingerprint, bytes);
+    return result;
+}
+
+LFSET__INLINE int lfset__observed(struct lfset__set *set, struct lfset__key *key,
+                                  const enum lfset__op op)
+{
+    struct lfset__about *about = set->about;
+    if (op == LFSET__ADD && about->special) {
+        return lfset__add_specially(set, key);
+    }
+    if (lfset__unlikely(!lfset__self)) {
+        (void)lfset__thread_attach(); // for a lane of its own
+    }
+    uint64_t fingerprint = lfset__key_fingerprint(key), bytes = lfset__key_bytes(key);
+    int result = lfset__raw(set, key, op);
+    lfset__observe(about, op, result, fingerprint, bytes);
+    return result;
 }
 
 /* ---- the whole set ------------------------------------------------------------------------------ */
@@ -153,6 +206,9 @@ static inline int64_t lfset__freeze_and_count(struct lfset__set *set, enum lfset
     }
     int64_t members = (int64_t)lfset__members(frozen);
     lfset__slice_drop(frozen);
+    if (kind == LFSET__CLEAR) {
+        lfset__observe_clear(set->about, (uint64_t)members);
+    }
     return members;
 }
 
@@ -214,6 +270,10 @@ static inline int lfset__each(struct lfset__set *set, const struct lfset__visito
     }
     int count = lfset__hold_chain(&walk, held);
     lfset__walk_leave(&walk);
+    unsigned note = set->about && count > 0
+                        ? lfset__retired_note(set->about, LFSET_HELD_BY_ITERATION, held[0],
+                                              lfset__slice_bytes(held[0]))
+                        : 0;
     int result = count < 0 ? count : 0;
     for (int i = 0; i < count && result == 0; i++) {
         result = lfset__visit_slice(set, held, i, visitor, cancel);
@@ -221,6 +281,7 @@ static inline int lfset__each(struct lfset__set *set, const struct lfset__visito
     for (int i = 0; i < count; i++) {
         lfset__slice_drop(held[i]);
     }
+    lfset__retired_gone(note);
     return result;
 }
 
@@ -329,9 +390,10 @@ static inline int lfset__stats(struct lfset__set *set, struct lfset_stats *stats
     uint64_t live;
     *stats = (struct lfset_stats){
         .size = sizeof *stats,
-        .domain = (enum lfset_domain)set->domain,
+        .domain = lfset__domain(set),
         .capacity = UINT64_C(1) << root->log2,
-        .bytes = set->size + lfset__slice_bytes(root) + (next ? lfset__slice_bytes(next) : 0),
+        .bytes = (uint64_t)set->lines * LFSET__LINE + lfset__slice_bytes(root) +
+                 (next ? lfset__slice_bytes(next) : 0),
         .slices = next ? 2 : 1,
         .grows = lfset__load_rlx(&set->grows),
         .purges = lfset__load_rlx(&set->purges),
@@ -340,7 +402,7 @@ static inline int lfset__stats(struct lfset__set *set, struct lfset_stats *stats
         .snapshots = lfset__load_rlx(&set->snapshots),
         .clears = lfset__load_rlx(&set->clears),
         .retired = (uint64_t)lfset__load_rlx(&set->retired),
-        .name = set->name ? set->name : "",
+        .name = set->about ? set->about->name : "",
     };
     if (root->nodes) {
         int64_t live_bytes = lfset__load_rlx(&root->nodes->live_bytes);
@@ -355,6 +417,43 @@ static inline int lfset__stats(struct lfset__set *set, struct lfset_stats *stats
     stats->live = lfset__estimate_live(root, next);
     lfset__walk_leave(&walk);
     return 0;
+}
+
+static void lfset__refresh_word(_Atomic(uint64_t) *word, uint64_t value)
+{
+    atomic_store_explicit(word, value, memory_order_relaxed);
+}
+
+/** Writes stats into the set's record. @param live keys. */
+static inline void lfset__refresh(struct lfset__set *set, const struct lfset_stats *stats,
+                                  uint64_t live)
+{
+    struct lfset__record *record = set->about->record;
+    lfset__refresh_word(&record->capacity, stats->capacity);
+    lfset__refresh_word(&record->live, live);
+    lfset__refresh_word(&record->bound, stats->bound);
+    lfset__refresh_word(&record->slice_bytes, stats->bytes);
+    lfset__refresh_word(&record->key_bytes, stats->key_bytes);
+    lfset__refresh_word(&record->dead_bytes, stats->dead_bytes);
+    lfset__refresh_word(&record->grows, stats->grows);
+    lfset__refresh_word(&record->purges, stats->purges);
+    lfset__refresh_word(&record->shrinks, stats->shrinks);
+    lfset__refresh_word(&record->rehashes, stats->rehashes);
+    lfset__refresh_word(&record->snapshots, stats->snapshots);
+    lfset__refresh_word(&record->clears, stats->clears);
+    uint64_t chunks = 0, done = 0;
+    struct lfset__walk walk;
+    if (stats->slices > 1 && lfset__enter(&walk, set)) {
+        struct lfset__slice *root = lfset__walk_root(&walk), *next;
+        if (lfset__protect_next(&walk, root, &next) && next) {
+            done = lfset__load_rlx(next->kind == LFSET__CLEAR ? &next->freezing.done
+                                                              : &next->copying.done);
+            chunks = next->chunks;
+        }
+        lfset__walk_leave(&walk);
+    }
+    lfset__refresh_word(&record->migration_done, done);
+    lfset__refresh_word(&record->migration_chunks, chunks);
 }
 
 static inline int64_t lfset__size_estimate(struct lfset__set *set)

@@ -7,6 +7,7 @@
 #include "platform/memory.h"
 #include "platform/random.h"
 #include "reclaim/rcu.h"
+#include "record/samples.h"
 
 _Static_assert(sizeof(struct lfset__slice) == 3 * LFSET__LINE &&
                    sizeof(struct lfset__set) == 2 * LFSET__LINE,
@@ -109,10 +110,7 @@ void lfset__set_drop(struct lfset__set *set)
     // [set.last] seq_cst: whoever drops the last reference sees that the others are done.
     if (lfset__sub_sc(&set->references, 1) == 1) {
         struct lfset_allocator allocator = set->allocator;
-        if (set->name) {
-            lfset__free(&allocator, set->name, strlen(set->name) + 1, sizeof(void *));
-        }
-        lfset__free(&allocator, set, set->size, LFSET__LINE);
+        lfset__free(&allocator, set, (size_t)set->lines * LFSET__LINE, LFSET__LINE);
     }
 }
 
@@ -124,6 +122,7 @@ void lfset__slice_drop(struct lfset__slice *slice)
         if (set->nodes) {
             set->nodes->release(slice);
         }
+        lfset__retired_gone(slice->retired.holder);
         lfset__free(&set->allocator, slice, lfset__slice_bytes(slice), LFSET__LINE);
         lfset__set_drop(set);
     }
@@ -145,7 +144,22 @@ static int check_options(const struct lfset_options *options)
     return allocator && (!allocator->alloc || !allocator->free) ? -EINVAL : 0;
 }
 
-/* The name and the first slice. */
+/* What the registry notes, and whether operations take note. */
+static int about_init(struct lfset__set *set, const struct lfset__set_type *type,
+                      const struct lfset_options *options)
+{
+    struct lfset__about *about;
+    int error = lfset__about_create(&about, set, type->kind, options->domain, type->about,
+                                    &set->allocator, options->name, options->observe);
+    set->about = about;
+    if (about && lfset__about_prepare(about)) {
+        set->path = (uint8_t)(set->path | LFSET__PATH_OBSERVED);
+    }
+    set->counts_alone = !about || about->counted;
+    return error;
+}
+
+/* The first slice. */
 static int set_init(struct lfset__set *set, const struct lfset_options *options)
 {
     unsigned log2 = lfset__log2_for_capacity(options->capacity);
@@ -153,14 +167,6 @@ static int set_init(struct lfset__set *set, const struct lfset_options *options)
         return -ENOMEM;
     }
     lfset__store_rlx(&set->floor_log2, (uint8_t)log2);
-    if (options->name) {
-        size_t length = strnlen(options->name, 63);
-        set->name = lfset__alloc_zeroed(&set->allocator, length + 1, sizeof(void *));
-        if (!set->name) {
-            return -ENOMEM;
-        }
-        memcpy(set->name, options->name, length);
-    }
     struct lfset__slice *slice =
         lfset__slice_create(set, NULL, LFSET__RESIZE, log2, lfset__set_multiplier(set));
     if (!slice) {
@@ -170,7 +176,7 @@ static int set_init(struct lfset__set *set, const struct lfset_options *options)
     return 0;
 }
 
-int lfset__set_create(struct lfset__set **made, size_t size, const struct lfset__node_type *nodes,
+int lfset__set_create(struct lfset__set **made, const struct lfset__set_type *type,
                       const struct lfset_options *options)
 {
     static const struct lfset_options defaults = LFSET_OPTIONS_INIT;
@@ -187,19 +193,25 @@ int lfset__set_create(struct lfset__set **made, size_t size, const struct lfset_
     }
     const struct lfset_allocator *allocator =
         options->allocator ? options->allocator : &lfset__default_allocator;
-    struct lfset__set *set = allocator->alloc(allocator->ctx, size, LFSET__LINE);
+    struct lfset__set *set = allocator->alloc(allocator->ctx, type->size, LFSET__LINE);
     if (!set) {
         return -ENOMEM;
     }
-    memset(set, 0, size);
+    memset(set, 0, type->size);
     set->allocator = *allocator;
-    set->domain = (uint8_t)options->domain;
-    set->nodes = nodes;
-    set->size = (uint16_t)size;
+    set->path = (uint8_t)options->domain;
+    set->nodes = type->nodes;
+    set->lines = (uint8_t)(type->size / LFSET__LINE);
     lfset__store_rlx(&set->references, 1);
     lfset__store_rlx(&set->random, options->seed ? options->seed : lfset__random_seed());
-    error = set_init(set, options);
+    error = about_init(set, type, options);
+    if (!error) {
+        error = set_init(set, options);
+    }
     if (error) {
+        if (set->about) {
+            lfset__about_free(set->about);
+        }
         lfset__set_drop(set);
         return error;
     }
@@ -207,28 +219,46 @@ int lfset__set_create(struct lfset__set **made, size_t size, const struct lfset_
     return 0;
 }
 
+void lfset__set_list(struct lfset__set *set)
+{
+    if (set->about) {
+        lfset__note_change(set, lfset__load_acq(&set->root));
+        lfset__about_list(set->about);
+    }
+}
+
 void lfset__set_options(const struct lfset__set *set, struct lfset_options *options)
 {
     *options = (struct lfset_options)LFSET_OPTIONS_INIT;
-    options->domain = (enum lfset_domain)set->domain;
+    options->domain = lfset__domain(set);
     options->allocator = &set->allocator; // the new set copies it
 }
 
 int lfset__set_close(struct lfset__set *set)
 {
     if ((lfset__self && lfset__self->sections > 0) ||
-        (set->domain == LFSET_RCU && lfset__rcu_is_reading()) || lfset__in_callback()) {
+        (lfset__domain(set) == LFSET_RCU && lfset__rcu_is_reading()) || lfset__in_callback()) {
         return -EDEADLK; // the section, or the caller itself, might hold back what we wait for
     }
     if (!lfset__thread_attach()) {
         return -ENOMEM;
     }
-    lfset__reclaim_drain(set->domain, set, &set->retired);
+    struct lfset__about *about = set->about;
+    int error = about ? lfset__about_close(about) : 0;
+    if (error) {
+        return error;
+    }
+    lfset__reclaim_drain(lfset__domain(set), set, &set->retired);
     struct lfset__slice *slice = lfset__load_acq(&set->root);
     while (slice) {
         struct lfset__slice *next = lfset__load_acq(&slice->next);
         lfset__slice_drop(slice);
         slice = next;
+    }
+    if (about) {
+        set->about = NULL;
+        lfset__samples_cleared(about);
+        lfset__about_free(about);
     }
     lfset__set_drop(set);
     return 0;
@@ -373,6 +403,78 @@ struct lfset__plan lfset__plan_snapshot(struct lfset__set *set, const struct lfs
     return plan;
 }
 
+static void note(_Atomic(uint64_t) *field, uint64_t value)
+{
+    atomic_store_explicit(field, value, memory_order_relaxed);
+}
+
+void lfset__note_change(struct lfset__set *set, struct lfset__slice *slice)
+{
+    struct lfset__record *record = set->about->record;
+    uint64_t bound, live;
+    if (slice->log2 >= LFSET__LOG2_COUNTED) { // smaller ones would have to be looked through
+        lfset__estimate(slice, &bound, &live);
+        note(&record->live, live);
+        note(&record->bound, bound);
+    }
+    note(&record->changed_ns, lfset__now_coarse_ns());
+}
+
+void lfset__note_succession(struct lfset__set *set, const struct lfset__slice *next)
+{
+    if (set->about) {
+        note(&set->about->record->migration_done, 0);
+        note(&set->about->record->migration_chunks, next->chunks);
+    }
+}
+
+void lfset__note_retired(struct lfset__set *set, struct lfset__retired *retired)
+{
+    if (set->about) {
+        retired->note = (uint16_t)lfset__retired_note(set->about, LFSET_HELD_BY_READERS,
+                                                      retired->address, retired->bytes);
+        struct lfset__record *record = set->about->record;
+        atomic_fetch_add_explicit(&record->retired, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&record->retired_bytes, retired->bytes, memory_order_relaxed);
+    }
+}
+
+void lfset__note_reclaimed(struct lfset__set *set, const struct lfset__retired *retired)
+{
+    if (set->about) {
+        struct lfset__record *record = set->about->record;
+        lfset__retired_gone(retired->note);
+        atomic_fetch_sub_explicit(&record->retired, 1, memory_order_relaxed);
+        atomic_fetch_sub_explicit(&record->retired_bytes, retired->bytes, memory_order_relaxed);
+    }
+}
+
+void lfset__note_snapshot(struct lfset__set *set, struct lfset__slice *slice)
+{
+    if (set->about) {
+        slice->retired.holder = (uint16_t)lfset__retired_note(set->about, LFSET_HELD_BY_SNAPSHOT,
+                                                            slice, lfset__slice_bytes(slice));
+    }
+}
+
+/* What a finished succession leaves in the registry. */
+static void note_succeeded(struct lfset__set *set, const struct lfset__slice *next)
+{
+    struct lfset__record *record = set->about->record;
+    note(&record->capacity, UINT64_C(1) << next->log2);
+    note(&record->slice_bytes, (uint64_t)set->lines * LFSET__LINE + lfset__slice_bytes(next));
+    note(&record->root, (uint64_t)(uintptr_t)next);
+    note(&record->grows, lfset__load_rlx(&set->grows));
+    note(&record->purges, lfset__load_rlx(&set->purges));
+    note(&record->shrinks, lfset__load_rlx(&set->shrinks));
+    note(&record->rehashes, lfset__load_rlx(&set->rehashes));
+    note(&record->snapshots, lfset__load_rlx(&set->snapshots));
+    note(&record->clears, lfset__load_rlx(&set->clears));
+    note(&record->migration_chunks, 0);
+    note(&record->migration_done, 0);
+    note(&record->changed_ns, lfset__now_coarse_ns());
+}
+
 void lfset__count_succession(struct lfset__set *set, const struct lfset__slice *next)
 {
     if (next->kind == LFSET__SNAPSHOT) {
@@ -388,5 +490,8 @@ void lfset__count_succession(struct lfset__set *set, const struct lfset__slice *
     }
     if (next->rehashed) {
         lfset__add_rlx(&set->rehashes, 1);
+    }
+    if (set->about) {
+        note_succeeded(set, next);
     }
 }

@@ -51,6 +51,7 @@
 #include "lfset/lfset.h"
 #include "platform/atomic.h"
 #include "reclaim/reclaim.h"
+#include "record/registry.h"
 
 enum {
     LFSET__LIVE = 1,
@@ -146,16 +147,24 @@ struct lfset__node_type {
     void (*release)(struct lfset__slice *slice);
 };
 
+/** What an operation must do, beside what it is for. */
+enum lfset__path {
+    LFSET__PATH_RCU = LFSET_RCU,
+    LFSET__PATH_HP = LFSET_HP,
+    LFSET__PATH_OBSERVED = 2, /**< and one of these (observed.h) */
+};
+
 /** What all kinds of sets have in common; embedded first in each. */
 struct lfset__set {
     _Alignas(LFSET__LINE) _Atomic(void *) root;
     _Atomic(uint32_t) waiting;   /**< threads that sleep until something changes (wait.h) */
-    uint8_t domain;              /**< enum lfset_domain */
+    uint8_t path;                /**< enum lfset__path */
     _Atomic(uint8_t) floor_log2; /**< never smaller than this: capacity asked for */
-    uint16_t size;               /**< of the whole structure this is the beginning of */
+    uint8_t lines;               /**< of the whole structure this is the beginning of */
+    bool counts_alone; /**< nobody but the lanes counts what changes, or nobody wants to know */
     struct lfset_allocator allocator;
     const struct lfset__node_type *nodes;
-    char *name;
+    struct lfset__about *about; /**< NULL: neither a name, nor wanted to be observed */
 
     _Alignas(LFSET__LINE) _Atomic(int64_t) retired; /**< slices retired and not reclaimed */
     _Atomic(uint32_t) references;                   /**< the owner and each slice */
@@ -238,12 +247,22 @@ void lfset__slice_hold(struct lfset__slice *slice);
 /** Drops one reference; frees the slice with the last. */
 void lfset__slice_drop(struct lfset__slice *slice);
 
+/** What a kind of set is to lfset__set_create. */
+struct lfset__set_type {
+    enum lfset_kind kind;
+    size_t size; /**< of a structure that begins with a struct lfset__set */
+    const struct lfset__node_type *nodes;
+    const struct lfset__about_ops *about;
+};
+
 /**
- * Makes a set: `size` bytes that begin with a struct lfset__set, the rest zero.
- * @param options NULL: the defaults. @return 0, -EINVAL or -ENOMEM; then *set is NULL.
+ * Makes a set; what is beyond its struct lfset__set is zero.
+ * @param options NULL: the defaults. @return 0, -EINVAL, -ENOTSUP or -ENOMEM; then *set is NULL.
  */
-int lfset__set_create(struct lfset__set **set, size_t size, const struct lfset__node_type *nodes,
+int lfset__set_create(struct lfset__set **set, const struct lfset__set_type *type,
                       const struct lfset_options *options);
+/** Lists the set in the registry, if it is to be: once it is whole. */
+void lfset__set_list(struct lfset__set *set);
 /** Frees the slices, the name and the set when nobody uses it. @return 0, -EDEADLK or -ENOMEM. */
 int lfset__set_close(struct lfset__set *set);
 void lfset__set_hold(struct lfset__set *set);
@@ -286,6 +305,26 @@ struct lfset__plan lfset__plan_resize(struct lfset__set *set, const struct lfset
 struct lfset__plan lfset__plan_overfull(struct lfset__set *set, const struct lfset__slice *slice,
                                         bool crowded);
 struct lfset__plan lfset__plan_snapshot(struct lfset__set *set, const struct lfset__slice *slice);
+
+LFSET__INLINE enum lfset_domain lfset__domain(const struct lfset__set *set)
+{
+    return (enum lfset_domain)(set->path & LFSET__PATH_HP);
+}
+
+LFSET__INLINE bool lfset__is_observed(const struct lfset__set *set)
+{
+    return lfset__unlikely(set->path >= LFSET__PATH_OBSERVED);
+}
+
+/** For the registry: that the set has changed, by the estimates of its slice. */
+void lfset__note_change(struct lfset__set *set, struct lfset__slice *slice);
+/** That a succession by `next` begins. */
+void lfset__note_succession(struct lfset__set *set, const struct lfset__slice *next);
+/** That a slice is retired, and that it is reclaimed. */
+void lfset__note_retired(struct lfset__set *set, struct lfset__retired *retired);
+void lfset__note_reclaimed(struct lfset__set *set, const struct lfset__retired *retired);
+/** That a snapshot keeps the slice until it is freed. */
+void lfset__note_snapshot(struct lfset__set *set, struct lfset__slice *slice);
 
 /** Counts a finished succession. */
 void lfset__count_succession(struct lfset__set *set, const struct lfset__slice *next);

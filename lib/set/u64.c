@@ -32,19 +32,30 @@ LFSET__INLINE struct lfset__set *base_of(const struct lfset_u64 *set)
 
 LFSET__INLINE bool is_hp(const struct lfset_u64 *set)
 {
-    return set->base.domain == LFSET_HP;
+    return set->base.path == LFSET__PATH_HP;
+}
+
+LFSET__INLINE bool is_rcu(const struct lfset_u64 *set)
+{
+    return lfset__likely(set->base.path == LFSET__PATH_RCU);
 }
 
 /* ---- creation ----------------------------------------------------------------------------------- */
+
+static const struct lfset__about_ops about_ops;
 
 int lfset_u64_create(struct lfset_u64 **set, const struct lfset_options *options)
 {
     if (!set) {
         return -EINVAL;
     }
+    static const struct lfset__set_type type = {LFSET_KIND_U64, sizeof **set, NULL, &about_ops};
     struct lfset__set *made;
-    int error = lfset__set_create(&made, sizeof **set, NULL, options);
+    int error = lfset__set_create(&made, &type, options);
     *set = (struct lfset_u64 *)made;
+    if (made) {
+        lfset__set_list(made);
+    }
     return error;
 }
 
@@ -128,13 +139,61 @@ LFSET__INLINE int one(const struct lfset__reclaim *domain, const struct lfset_u6
     return lfset__likely(result != LFSET__WALK) ? result : one_slowly(set, key, op);
 }
 
+/* What observed.h wants to know. */
+static uint64_t lfset__key_fingerprint(const struct lfset__key *key)
+{
+    return key->value;
+}
+
+static uint64_t lfset__key_bytes(const struct lfset__key *key)
+{
+    (void)key;
+    return sizeof(uint64_t);
+}
+
+static struct lfset__noted_key lfset__key_noted(const struct lfset__key *key)
+{
+    return (struct lfset__noted_key){.number = key->value};
+}
+
+LFSET__INLINE int raw(const struct lfset_u64 *set, uint64_t key, const enum lfset__op op)
+{
+    return lfset__domain(&set->base) == LFSET_HP ? one(&lfset__hp, set, key, op)
+                                                 : one(&lfset__rcu, set, key, op);
+}
+
+static int lfset__raw(struct lfset__set *set, struct lfset__key *key, enum lfset__op op)
+{
+    const struct lfset_u64 *whole = (const struct lfset_u64 *)set;
+    return op == LFSET__ADD      ? raw(whole, key->value, LFSET__ADD)
+           : op == LFSET__REMOVE ? raw(whole, key->value, LFSET__REMOVE)
+                                 : raw(whole, key->value, LFSET__CONTAINS);
+}
+
+/* As lfset__observed, with the operation inlined. */
+LFSET__INLINE int observed(const struct lfset_u64 *set, uint64_t key, const enum lfset__op op)
+{
+    struct lfset__about *about = set->base.about;
+    if (op == LFSET__ADD && lfset__unlikely(about->special)) {
+        struct lfset__key whole = {key};
+        return lfset__add_specially(base_of(set), &whole);
+    }
+    if (lfset__unlikely(!lfset__self)) {
+        (void)lfset__thread_attach();
+    }
+    int result = raw(set, key, op);
+    lfset__observe(about, op, result, key, sizeof key);
+    return result;
+}
+
 int lfset_u64_add(struct lfset_u64 *set, uint64_t key)
 {
     if (lfset__unlikely(!set)) {
         return -EINVAL;
     }
-    return is_hp(set) ? one(&lfset__hp, set, key, LFSET__ADD)
-                      : one(&lfset__rcu, set, key, LFSET__ADD);
+    return is_hp(set)    ? one(&lfset__hp, set, key, LFSET__ADD)
+           : is_rcu(set) ? one(&lfset__rcu, set, key, LFSET__ADD)
+                         : observed(set, key, LFSET__ADD);
 }
 
 int lfset_u64_remove(struct lfset_u64 *set, uint64_t key)
@@ -142,8 +201,9 @@ int lfset_u64_remove(struct lfset_u64 *set, uint64_t key)
     if (lfset__unlikely(!set)) {
         return -EINVAL;
     }
-    return is_hp(set) ? one(&lfset__hp, set, key, LFSET__REMOVE)
-                      : one(&lfset__rcu, set, key, LFSET__REMOVE);
+    return is_hp(set)    ? one(&lfset__hp, set, key, LFSET__REMOVE)
+           : is_rcu(set) ? one(&lfset__rcu, set, key, LFSET__REMOVE)
+                         : observed(set, key, LFSET__REMOVE);
 }
 
 int lfset_u64_contains(const struct lfset_u64 *set, uint64_t key)
@@ -151,8 +211,9 @@ int lfset_u64_contains(const struct lfset_u64 *set, uint64_t key)
     if (lfset__unlikely(!set)) {
         return -EINVAL;
     }
-    return is_hp(set) ? one(&lfset__hp, set, key, LFSET__CONTAINS)
-                      : one(&lfset__rcu, set, key, LFSET__CONTAINS);
+    return is_hp(set)    ? one(&lfset__hp, set, key, LFSET__CONTAINS)
+           : is_rcu(set) ? one(&lfset__rcu, set, key, LFSET__CONTAINS)
+                         : observed(set, key, LFSET__CONTAINS);
 }
 
 int lfset_u64_pop(struct lfset_u64 *set, uint64_t *key)
@@ -169,13 +230,16 @@ int lfset_u64_pop(struct lfset_u64 *set, uint64_t *key)
     lfset__walk_leave(&walk);
     if (result == 1) {
         *key = popped.key;
+        if (lfset__is_observed(base_of(set))) {
+            lfset__observe(set->base.about, LFSET__REMOVE, 1, *key, sizeof *key);
+        }
     }
     return result;
 }
 
 static int lfset__ask(struct lfset__set *set, struct lfset__key *key)
 {
-    return lfset_u64_contains((struct lfset_u64 *)set, key->value);
+    return lfset__raw(set, key, LFSET__CONTAINS);
 }
 
 static int lfset__ask_to_visit(struct lfset__set *set, struct lfset__key *key)
@@ -281,14 +345,49 @@ LFSET__INLINE int64_t many(const struct lfset__reclaim *domain, const struct lfs
     return lfset__tally_end(&tally);
 }
 
+/* Up to LFSET__BATCH at a time, so that what each key's result was is known afterwards. */
+static int64_t many_observed(const struct lfset_u64 *set, const uint64_t *keys, size_t count,
+                             int8_t *results, enum lfset__op op)
+{
+    struct lfset__tally tally = {.results = results};
+    bool hp = lfset__domain(&set->base) == LFSET_HP;
+    for (size_t first = 0; first < count; first += LFSET__BATCH) {
+        size_t size = count - first < LFSET__BATCH ? count - first : LFSET__BATCH;
+        const uint64_t *these = keys + first;
+        int8_t seen[LFSET__BATCH];
+        if (op == LFSET__ADD && set->base.about->special) {
+            for (size_t i = 0; i < size; i++) {
+                lfset__tally_add(&tally, first + i, observed(set, these[i], LFSET__ADD));
+            }
+            continue;
+        }
+        if (op == LFSET__ADD) {
+            hp ? many(&lfset__hp, set, these, size, seen, LFSET__ADD)
+               : many(&lfset__rcu, set, these, size, seen, LFSET__ADD);
+        } else if (op == LFSET__REMOVE) {
+            hp ? many(&lfset__hp, set, these, size, seen, LFSET__REMOVE)
+               : many(&lfset__rcu, set, these, size, seen, LFSET__REMOVE);
+        } else {
+            hp ? many(&lfset__hp, set, these, size, seen, LFSET__CONTAINS)
+               : many(&lfset__rcu, set, these, size, seen, LFSET__CONTAINS);
+        }
+        for (size_t i = 0; i < size; i++) {
+            lfset__tally_add(&tally, first + i, seen[i]);
+            lfset__observe(set->base.about, op, seen[i], these[i], sizeof *these);
+        }
+    }
+    return lfset__tally_end(&tally);
+}
+
 int64_t lfset_u64_add_many(struct lfset_u64 *set, const uint64_t *keys, size_t count,
                            int8_t *results)
 {
     if (!set || (!keys && count > 0)) {
         return -EINVAL;
     }
-    return is_hp(set) ? many(&lfset__hp, set, keys, count, results, LFSET__ADD)
-                      : many(&lfset__rcu, set, keys, count, results, LFSET__ADD);
+    return is_hp(set)    ? many(&lfset__hp, set, keys, count, results, LFSET__ADD)
+           : is_rcu(set) ? many(&lfset__rcu, set, keys, count, results, LFSET__ADD)
+                         : many_observed(set, keys, count, results, LFSET__ADD);
 }
 
 int64_t lfset_u64_remove_many(struct lfset_u64 *set, const uint64_t *keys, size_t count,
@@ -297,8 +396,9 @@ int64_t lfset_u64_remove_many(struct lfset_u64 *set, const uint64_t *keys, size_
     if (!set || (!keys && count > 0)) {
         return -EINVAL;
     }
-    return is_hp(set) ? many(&lfset__hp, set, keys, count, results, LFSET__REMOVE)
-                      : many(&lfset__rcu, set, keys, count, results, LFSET__REMOVE);
+    return is_hp(set)    ? many(&lfset__hp, set, keys, count, results, LFSET__REMOVE)
+           : is_rcu(set) ? many(&lfset__rcu, set, keys, count, results, LFSET__REMOVE)
+                         : many_observed(set, keys, count, results, LFSET__REMOVE);
 }
 
 int64_t lfset_u64_contains_many(const struct lfset_u64 *set, const uint64_t *keys, size_t count,
@@ -307,8 +407,9 @@ int64_t lfset_u64_contains_many(const struct lfset_u64 *set, const uint64_t *key
     if (!set || (!keys && count > 0)) {
         return -EINVAL;
     }
-    return is_hp(set) ? many(&lfset__hp, set, keys, count, results, LFSET__CONTAINS)
-                      : many(&lfset__rcu, set, keys, count, results, LFSET__CONTAINS);
+    return is_hp(set)    ? many(&lfset__hp, set, keys, count, results, LFSET__CONTAINS)
+           : is_rcu(set) ? many(&lfset__rcu, set, keys, count, results, LFSET__CONTAINS)
+                         : many_observed(set, keys, count, results, LFSET__CONTAINS);
 }
 
 /* ---- the whole set ------------------------------------------------------------------------------ */
@@ -359,7 +460,11 @@ static int freeze_and_keep(struct lfset_u64 *set, enum lfset__kind kind,
         lfset__u64_snapshot_abandon(made, &set->base.allocator);
         return error;
     }
-    lfset__u64_snapshot_fill(made, frozen);
+    lfset__note_snapshot(base_of(set), frozen);
+    uint64_t members = lfset__u64_snapshot_fill(made, frozen);
+    if (kind == LFSET__CLEAR) {
+        lfset__observe_clear(set->base.about, members);
+    }
     *snapshot = made;
     return 0;
 }
@@ -436,3 +541,42 @@ int lfset_u64_validate(const struct lfset_u64 *set, const char **reason)
 {
     return set ? lfset__validate(base_of(set), reason) : -EINVAL;
 }
+
+/* ---- for the registry ---------------------------------------------------------------------------- */
+
+static struct lfset_u64 *set_of(struct lfset__about *about)
+{
+    return (struct lfset_u64 *)about->set;
+}
+
+static int about_refresh(struct lfset__about *about)
+{
+    struct lfset_stats stats = {.size = sizeof stats};
+    int error = lfset__stats(base_of(set_of(about)), &stats);
+    if (!error) {
+        lfset__refresh(base_of(set_of(about)), &stats, stats.live);
+    }
+    return error;
+}
+
+static int64_t about_clear(struct lfset__about *about)
+{
+    return lfset_u64_clear(set_of(about), NULL);
+}
+
+static int64_t about_probe_lengths(struct lfset__about *about, uint64_t *histogram, size_t length)
+{
+    return lfset_u64_probe_lengths(set_of(about), histogram, length);
+}
+
+static int about_contains(struct lfset__about *about, uint64_t fingerprint)
+{
+    return raw(set_of(about), fingerprint, LFSET__CONTAINS);
+}
+
+static const struct lfset__about_ops about_ops = {
+    .refresh = about_refresh,
+    .clear = about_clear,
+    .probe_lengths = about_probe_lengths,
+    .contains_fingerprint = about_contains,
+};

@@ -17,6 +17,7 @@ struct lfset_u64_snapshot *lfset__u64_snapshot_alloc(const struct lfset_allocato
 void lfset__u64_snapshot_abandon(struct lfset_u64_snapshot *snapshot,
                                  const struct lfset_allocator *allocator);
 /** Takes over the caller's reference to `frozen`. */
-void lfset__u64_snapshot_fill(struct lfset_u64_snapshot *snapshot, struct lfset__slice *frozen);
+/** @return how many keys it has. */
+uint64_t lfset__u64_snapshot_fill(struct lfset_u64_snapshot *snapshot, struct lfset__slice *frozen);
 
 #endif

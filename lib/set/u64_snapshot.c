@@ -25,10 +25,11 @@ void lfset__u64_snapshot_abandon(struct lfset_u64_snapshot *snapshot,
     lfset__free(allocator, snapshot, sizeof *snapshot, sizeof(void *));
 }
 
-void lfset__u64_snapshot_fill(struct lfset_u64_snapshot *snapshot, struct lfset__slice *frozen)
+uint64_t lfset__u64_snapshot_fill(struct lfset_u64_snapshot *snapshot, struct lfset__slice *frozen)
 {
     snapshot->slice = frozen;
     snapshot->count = lfset__count_live(frozen);
+    return snapshot->count;
 }
 
 static const struct lfset_allocator *allocator_of(const struct lfset_u64_snapshot *snapshot)

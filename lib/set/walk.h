@@ -178,6 +178,7 @@ static int lfset__publish_next(struct lfset__set *set, struct lfset__slice *slic
         return -ENOMEM;
     }
     void *none = NULL;
+    lfset__note_succession(set, next);
     if (!lfset__cas_sc(&slice->next, &none, next)) { // [slice.publish]
         lfset__slice_drop(next);
     }
@@ -236,6 +237,9 @@ lfset__count_change(struct lfset__set *set, struct lfset__slice *slice, enum lfs
         [LFSET__KILL] = UINT64_MAX,
     };
     uint64_t counts = lfset__add_rlx(&slice->counts, delta[change]) + delta[change];
+    if (lfset__unlikely(!set->counts_alone)) {
+        lfset__note_change(set, slice);
+    }
     if (change == LFSET__KILL) {
         lfset__shrink_if_sparse(set, slice);
     } else if (counts >> 32 >= slice->bound_limit && !lfset__next(slice) &&
@@ -467,6 +471,7 @@ static void lfset__reclaim_slice(struct lfset__retired *retired)
     struct lfset__slice *slice =
         (struct lfset__slice *)(void *)((char *)retired - offsetof(struct lfset__slice, retired));
     struct lfset__set *set = slice->set;
+    lfset__note_reclaimed(set, retired);
     // The set lives until this slice and its count are gone: destroy waits for the count.
     lfset__slice_drop(slice);
     lfset__sub_sc(&set->retired, 1);
@@ -487,6 +492,7 @@ LFSET__INLINE void lfset__advance(struct lfset__walk *walk, struct lfset__slice 
         int64_t dead = root->nodes ? lfset__load_rlx(&root->nodes->dead_bytes) : 0;
         root->retired.bytes = lfset__slice_bytes(root) + (dead > 0 ? (size_t)dead : 0);
         root->retired.owner = walk->set;
+        lfset__note_retired(walk->set, &root->retired);
         walk->domain->retire(&walk->guard, &root->retired);
         if (next->nodes) {
             lfset__purge_if_dead(walk->set, next); // it was not judged while it was being filled
@@ -775,6 +781,7 @@ static int lfset__gate(struct lfset__walk *walk, enum lfset__kind kind,
             // Ours, and not published yet: publishing the hazard first makes it safe afterwards.
             (void)lfset__walk_hop(walk, LFSET__SLOT_NEXT, next, root);
             void *none = NULL;
+            lfset__note_succession(set, next);
             if (!lfset__cas_sc(&root->next, &none, next)) { // [slice.publish]
                 lfset__slice_drop(next);
                 continue;

@@ -1,0 +1,674 @@
+// SPDX-License-Identifier: MIT
+/**
+ * @file stalls.c
+ * Finding stalled readers, in the manner of the kernel's RCU stall reports.
+ *
+ * What counts as one stay. A look sees moments. That a thread was found reading at ten looks does not mean
+ * that it was reading all the time, and a busy thread must never be taken for one that sleeps. So each kind of
+ * stay has something that tells one from the next:
+ *   - a section: its thread's `section` word changes at every outermost enter and leave. The same odd value is
+ *     the same section.
+ *   - a hazard: counts only while it names an object that is retired, by the same entry in the table of what is
+ *     retired. Root has moved on from such an object, so whoever publishes it anew fails the check that
+ *     follows (hp.h) and lets go at once: a hazard that names the object at two looks was there all the time. A
+ *     hazard on a slice in use holds nothing back.
+ *   - an RCU critical section outside our sections (the program's own, or an operation in whose callback
+ *     somebody sleeps): at every look the reader's phase was an old one, so the grace period waited for it; and
+ *     something that was retired a stall's time ago has not been freed in all that time. A grace period under way
+ *     waits for no section that began after it, so at most one such section can have followed another (the
+ *     object may have been retired during one grace period and wait for the end of the next).
+ *   - none of these, and yet what was retired under RCU is not freed for so long: a reader that is not known.
+ *     That is a thread that has no entry in the registry, or one that liburcu knows and the library does not.
+ * A thread has one stall at a time, the first of these that lasts too long, and it is over when that
+ * stay is. "For so long" is from the first look that saw it.
+ *
+ * Reading what others write.
+ *   - Thread records (hp.h) are never freed. A record's slot says which entry its hazards belong to: it is loaded
+ *     before the hazards and after them, and with it the entry's id, which never comes twice.
+ *   - Hazards are loaded (acquire: [hazard.publish]) and compared, never followed: nothing here protects what
+ *     they name.
+ *   - Entries of tables are copied and then checked by their id: [record.id], segment.h. In C's terms the copy
+ *     races with whoever claims the entry next; what it got is thrown away then. ThreadSanitizer is told.
+ *   - Site and stack of a section: [section.site] stored (release) after the word that says "open", loaded
+ *     (acquire) before that word is looked at once more. If they are the next section's, the word has changed.
+ *   - Readers of liburcu's: rcu.c, lfset__rcu_state.
+ */
+#define _GNU_SOURCE
+#include "watch/stalls.h"
+
+#include <dlfcn.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "platform/probes.h"
+#include "reclaim/hp.h"
+#include "reclaim/rcu.h"
+#include "record/registry.h"
+#include "watch/watcher.h"
+
+/* ---- what a look sees ---------------------------------------------------------------------------- */
+
+struct held {
+    uint64_t objects, bytes;
+};
+
+struct retired {
+    uint64_t id, address, bytes, set_id, retired_ns;
+    enum lfset_domain domain;
+};
+
+/* A thread record, at a moment. */
+struct glimpse {
+    uint64_t id; // of the thread's entry; 0: none
+    uint64_t hazards[LFSET_HP_SLOTS];
+    enum lfset__rcu_state rcu;
+};
+
+/* One at a time, and too large for a stack. */
+static struct view {
+    const struct lfset_watch_options *options;
+    struct lfset__segment *segment;
+    uint64_t now_ns;
+    uint64_t previous_id; // the highest id in use at the look before,
+    uint64_t last_id;     // and at this one
+    struct glimpse glimpses[LFSET__THREADS];
+    struct retired retired[LFSET__RETIRED];
+    unsigned retired_count;
+    const struct retired *oldest; // under RCU
+    struct held unlisted;         // garbage under RCU that is in no entry
+} view;
+
+/* ---- what is remembered from look to look -------------------------------------------------------- */
+
+/* A stay. */
+struct stay {
+    uint64_t since_ns;    // first seen; 0: there is none
+    uint64_t last_id;     // ids as of then,
+    uint64_t previous_id; // and as of the look before, when it was not seen
+    struct held unlisted;
+};
+
+struct hazard {
+    uint64_t address, since_ns;
+    uint64_t entry, held_ns; // what is retired there, and since when both were seen
+};
+
+enum cause { NOTHING, SECTION, HAZARD, READING };
+
+static struct thread {
+    uint64_t id; // 0: none
+    int tid;
+    char name[sizeof((struct lfset__thread_slot *)0)->name];
+    uint64_t section_value;
+    struct stay section, reading;
+    struct hazard hazards[LFSET_HP_SLOTS];
+    enum lfset__rcu_state rcu;
+    // The stall that was told and is not over.
+    enum cause cause;
+    uint64_t since_ns, what; // `what`: value of the section, entry of what the hazard names
+    struct held held;
+} threads[LFSET__THREADS];
+
+/* The stall of a reader that is not known. */
+static struct {
+    uint64_t entry; // 0: none
+    uint64_t since_ns;
+    struct held held;
+} nobody;
+
+static uint64_t remembered_id;
+
+/* ---- looking ------------------------------------------------------------------------------------- */
+
+static uint64_t load(const _Atomic(uint64_t) *word)
+{
+    return atomic_load_explicit((_Atomic(uint64_t) *)(uintptr_t)word, memory_order_relaxed);
+}
+
+static void store(_Atomic(uint64_t) *word, uint64_t value)
+{
+    atomic_store_explicit(word, value, memory_order_relaxed);
+}
+
+static void *entry_of(const struct lfset__table *table, uint64_t index)
+{
+    return (char *)view.segment + table->offset + index * table->stride;
+}
+
+static struct lfset__thread_slot *slot_at(unsigned index)
+{
+    return entry_of(&view.segment->threads, index);
+}
+
+/* Copies what somebody may be writing; the caller finds out by the entry's id. */
+__attribute__((noinline, no_sanitize("thread"))) static void copy_racing(void *to, const void *from,
+                                                                         size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++) {
+        ((unsigned char *)to)[i] = ((const volatile unsigned char *)from)[i];
+    }
+}
+
+/* @return whether the entry's id is still the same after the copy. */
+static bool copy_entry(void *to, const void *from, size_t bytes, _Atomic(uint64_t) *id,
+                       uint64_t was)
+{
+    copy_racing(to, from, bytes);
+    atomic_thread_fence(memory_order_acquire); // [record.id]
+    return load(id) == was;
+}
+
+static void add_retired(const struct lfset__retired_entry *entry, uint64_t id)
+{
+    struct retired *retired = &view.retired[view.retired_count];
+    *retired = (struct retired){.id = id,
+                                .address = entry->address,
+                                .bytes = entry->bytes,
+                                .set_id = entry->set_id,
+                                .retired_ns = entry->retired_ns,
+                                .domain = (enum lfset_domain)entry->domain};
+    view.retired_count++;
+    if (retired->domain == LFSET_RCU) {
+        if (!view.oldest || id < view.oldest->id) {
+            view.oldest = retired;
+        }
+        view.unlisted.objects -= view.unlisted.objects > 0;
+        view.unlisted.bytes -=
+            entry->bytes < view.unlisted.bytes ? entry->bytes : view.unlisted.bytes;
+    }
+}
+
+static void look_at_retired(void)
+{
+    struct lfset_garbage garbage = {0, 0};
+    (void)lfset_garbage_read(LFSET_RCU, &garbage);
+    view.unlisted = (struct held){garbage.objects, garbage.bytes};
+    view.retired_count = 0;
+    view.oldest = NULL;
+    for (unsigned i = 0; i < LFSET__RETIRED; i++) {
+        struct lfset__retired_entry *entry = entry_of(&view.segment->retired, i), copy;
+        uint64_t id = atomic_load_explicit(&entry->id, memory_order_acquire); // [record.id]
+        if (id > 1 && copy_entry(&copy, entry, sizeof copy, &entry->id, id) &&
+            copy.holder == LFSET_HELD_BY_READERS) {
+            add_retired(&copy, id);
+        }
+    }
+}
+
+static void look_at_record(struct lfset__thread *record)
+{
+    struct lfset__thread_slot *slot = lfset__load_acq(&record->slot);
+    if (!slot || !lfset__load_acq(&record->in_use)) {
+        return;
+    }
+    struct glimpse glimpse = {.id = atomic_load_explicit(&slot->id, memory_order_acquire)};
+    for (unsigned i = 0; i < LFSET_HP_SLOTS; i++) {
+        glimpse.hazards[i] = (uint64_t)(uintptr_t)lfset__load_acq(&record->hazards[i]);
+    }
+    glimpse.rcu = lfset__rcu_state(lfset__load_acq(&record->reader));
+    size_t index = (size_t)(slot - slot_at(0));
+    if (lfset__load_acq(&record->slot) == slot && load(&slot->id) == glimpse.id) {
+        view.glimpses[index] = glimpse;
+    }
+}
+
+static void look_at_records(void)
+{
+    for (unsigned i = 0; i < LFSET__THREADS; i++) {
+        view.glimpses[i].id = 0;
+    }
+    for (struct lfset__thread *record = lfset__hp_threads(); record; record = record->next) {
+        look_at_record(record);
+    }
+}
+
+static const struct retired *retired_at(uint64_t address, enum lfset_domain domain)
+{
+    for (unsigned i = 0; i < view.retired_count; i++) {
+        if (view.retired[i].address == address && view.retired[i].domain == domain) {
+            return &view.retired[i];
+        }
+    }
+    return NULL;
+}
+
+static const struct retired *retired_with(uint64_t id)
+{
+    for (unsigned i = 0; i < view.retired_count; i++) {
+        if (view.retired[i].id == id) {
+            return &view.retired[i];
+        }
+    }
+    return NULL;
+}
+
+/* ---- stays --------------------------------------------------------------------------------------- */
+
+static void stay_begin(struct stay *stay)
+{
+    *stay = (struct stay){view.now_ns, view.last_id, view.previous_id, view.unlisted};
+}
+
+static uint64_t lasted(uint64_t since_ns)
+{
+    return since_ns && view.now_ns > since_ns ? view.now_ns - since_ns : 0;
+}
+
+/* How long the oldest of what is retired has been waiting for a grace period. */
+static uint64_t oldest_waits(void)
+{
+    return view.oldest ? lasted(view.oldest->retired_ns) : 0;
+}
+
+static void update_hazard(struct hazard *hazard, uint64_t address)
+{
+    const struct retired *retired = address ? retired_at(address, LFSET_HP) : NULL;
+    if (hazard->address != address) {
+        *hazard = (struct hazard){.address = address, .since_ns = address ? view.now_ns : 0};
+    }
+    if (hazard->entry != (retired ? retired->id : 0)) {
+        hazard->entry = retired ? retired->id : 0;
+        hazard->held_ns = retired ? view.now_ns : 0;
+    }
+}
+
+static void update_stays(struct thread *thread, struct lfset__thread_slot *slot,
+                         const struct glimpse *glimpse)
+{
+    uint64_t section = load(&slot->section);
+    if (section % 2 == 0) {
+        thread->section.since_ns = 0;
+    } else if (!thread->section.since_ns || thread->section_value != section) {
+        stay_begin(&thread->section);
+    }
+    thread->section_value = section;
+    bool known = glimpse->id == thread->id; // else the record went to another thread meanwhile
+    thread->rcu = known ? glimpse->rcu : LFSET__RCU_UNKNOWN;
+    if (thread->rcu != LFSET__RCU_DELAYS || thread->section.since_ns) {
+        thread->reading.since_ns = 0;
+    } else if (!thread->reading.since_ns) {
+        stay_begin(&thread->reading);
+    }
+    for (unsigned i = 0; i < LFSET_HP_SLOTS; i++) {
+        update_hazard(&thread->hazards[i], known ? glimpse->hazards[i] : 0);
+    }
+}
+
+static void show_stays(const struct thread *thread, struct lfset__thread_slot *slot)
+{
+    store(&slot->section_since_ns, thread->section.since_ns);
+    store(&slot->stalled, thread->cause != NOTHING);
+    for (unsigned i = 0; i < LFSET_HP_SLOTS; i++) {
+        store(&slot->hazards[i], thread->hazards[i].address);
+        store(&slot->hazard_since_ns[i], thread->hazards[i].since_ns);
+    }
+    store(&slot->reading, thread->rcu == LFSET__RCU_READS || thread->rcu == LFSET__RCU_DELAYS);
+}
+
+/* ---- what a thread holds back -------------------------------------------------------------------- */
+
+static uint64_t above(uint64_t now, uint64_t then)
+{
+    return now > then ? now - then : 0;
+}
+
+/* Retired under RCU since the stay was first seen. */
+static struct held held_by_stay(const struct stay *stay)
+{
+    struct held held = {above(view.unlisted.objects, stay->unlisted.objects),
+                        above(view.unlisted.bytes, stay->unlisted.bytes)};
+    for (unsigned i = 0; i < view.retired_count; i++) {
+        const struct retired *retired = &view.retired[i];
+        if (retired->domain == LFSET_RCU && retired->id > stay->last_id) {
+            held.objects++;
+            held.bytes += retired->bytes;
+        }
+    }
+    return held;
+}
+
+static struct held held_by_thread(const struct thread *thread)
+{
+    struct held held = {0, 0};
+    if (thread->rcu != LFSET__RCU_QUIET) {
+        if (thread->section.since_ns) {
+            held = held_by_stay(&thread->section);
+        } else if (thread->reading.since_ns) {
+            held = held_by_stay(&thread->reading);
+        }
+    }
+    for (unsigned i = 0; i < LFSET_HP_SLOTS; i++) {
+        const struct retired *retired = retired_with(thread->hazards[i].entry);
+        bool counted = false;
+        for (unsigned before = 0; before < i; before++) {
+            counted = counted || thread->hazards[before].entry == thread->hazards[i].entry;
+        }
+        if (retired && !counted) {
+            held.objects++;
+            held.bytes += retired->bytes;
+        }
+    }
+    return held;
+}
+
+/* ---- telling ------------------------------------------------------------------------------------- */
+
+/* A name for an address: the file and the offset in it, as addr2line wants it of a position-independent one. */
+static void site_name(char *name, size_t size, uint64_t address)
+{
+    Dl_info info;
+    if (!address) {
+        snprintf(name, size, "an unknown place");
+    } else if (dladdr((const void *)(uintptr_t)address, &info) && info.dli_fname) {
+        const char *slash = strrchr(info.dli_fname, '/');
+        snprintf(name, size, "%.32s+%#" PRIx64, slash ? slash + 1 : info.dli_fname,
+                 address - (uint64_t)(uintptr_t)info.dli_fbase);
+    } else {
+        snprintf(name, size, "%#" PRIx64, address);
+    }
+}
+
+static void set_name(char *name, size_t size, uint64_t id)
+{
+    struct lfset__about *about = lfset__registry_find(id);
+    snprintf(name, size, "%s", about ? about->name : "");
+    if (about) {
+        lfset__registry_unpin(about);
+    }
+}
+
+static double seconds(uint64_t ns)
+{
+    return (double)ns / 1e9;
+}
+
+static void grace_text(char *text, size_t size, const struct thread *thread)
+{
+    if (thread->rcu == LFSET__RCU_QUIET) {
+        snprintf(text, size, "not reading under RCU");
+    } else if (view.oldest) {
+        snprintf(text, size, "grace period due for %.1f s", seconds(oldest_waits()));
+    } else {
+        snprintf(text, size, "no grace period due");
+    }
+}
+
+static struct lfset_event event_of(enum lfset_event_kind kind, uint64_t since_ns, struct held held,
+                                   const char *text)
+{
+    return (struct lfset_event){.kind = kind,
+                                .severity = kind == LFSET_EVENT_STALL ? LFSET_WARNING : LFSET_INFO,
+                                .value = seconds(lasted(since_ns)),
+                                .limit = seconds(view.options->stall_ns),
+                                .seconds = seconds(lasted(since_ns)),
+                                .objects = held.objects,
+                                .bytes = held.bytes,
+                                .text = text};
+}
+
+static void tell(struct lfset_event *event)
+{
+    uint64_t lasted_ns = (uint64_t)(event->seconds * 1e9);
+    if (event->kind == LFSET_EVENT_STALL) {
+        atomic_fetch_add_explicit(&view.segment->stalls, 1, memory_order_relaxed);
+        lfset__probe(stall__start, event->tid, lasted_ns, event->objects, event->bytes,
+                     event->thread);
+    } else {
+        lfset__probe(stall__done, event->tid, lasted_ns, event->objects, event->bytes,
+                     event->thread);
+    }
+    lfset__watch_tell(view.options, event);
+}
+
+enum { TEXT = 256 }; // the registry's ring keeps half of it
+
+/* The stall's event; `set` is its room for the name of the set of a hazard. */
+static void tell_stall(const struct thread *thread, struct lfset__thread_slot *slot)
+{
+    char text[TEXT], where[64], grace[64], set[64] = "";
+    // [section.site]
+    uint64_t site = atomic_load_explicit(&slot->section_site, memory_order_acquire);
+    uint64_t stack = atomic_load_explicit(&slot->section_stack, memory_order_acquire);
+    uint64_t set_id = 0;
+    if (load(&slot->section) != thread->section_value) {
+        site = stack = 0;
+    }
+    int at = snprintf(text, sizeof text, "%s/%d ", thread->name, thread->tid);
+    grace_text(grace, sizeof grace, thread);
+    double lasts = seconds(lasted(thread->since_ns));
+    if (thread->cause == SECTION) {
+        site_name(where, sizeof where, site);
+        snprintf(text + at, sizeof text - (size_t)at, "in a section for %.1f s, entered at %s; ",
+                 lasts, where);
+    } else if (thread->cause == HAZARD) {
+        const struct retired *retired = retired_with(thread->what);
+        set_id = retired ? retired->set_id : 0;
+        set_name(set, sizeof set, set_id);
+        snprintf(text + at, sizeof text - (size_t)at, "holds a hazard on %#" PRIx64 " for %.1f s; ",
+                 retired ? retired->address : 0, lasts);
+    } else {
+        snprintf(text + at, sizeof text - (size_t)at,
+                 "reads under RCU, in no section, for %.1f s; ", lasts);
+    }
+    at = (int)strlen(text);
+    snprintf(text + at, sizeof text - (size_t)at,
+             "holds back %" PRIu64 " objects, %" PRIu64 " bytes%s%s", thread->held.objects,
+             thread->held.bytes, thread->cause == HAZARD ? "" : "; ",
+             thread->cause == HAZARD ? "" : grace);
+    struct lfset_event event = event_of(LFSET_EVENT_STALL, thread->since_ns, thread->held, text);
+    event.tid = thread->tid;
+    event.thread = thread->name;
+    event.set = set;
+    event.set_id = set_id;
+    event.stack = thread->cause == SECTION ? (unsigned)stack : 0;
+    tell(&event);
+}
+
+static void tell_end(const struct thread *thread, const char *how)
+{
+    char text[TEXT];
+    snprintf(text, sizeof text,
+             "%s/%d %s after %.1f s; it held back %" PRIu64 " objects, %" PRIu64 " bytes",
+             thread->name, thread->tid, how, seconds(lasted(thread->since_ns)),
+             thread->held.objects, thread->held.bytes);
+    struct lfset_event event =
+        event_of(LFSET_EVENT_STALL_END, thread->since_ns, thread->held, text);
+    event.tid = thread->tid;
+    event.thread = thread->name;
+    tell(&event);
+}
+
+/* ---- a thread's stall ---------------------------------------------------------------------------- */
+
+static bool is_over(const struct thread *thread)
+{
+    if (thread->cause == SECTION) {
+        return !thread->section.since_ns || thread->section_value != thread->what;
+    }
+    if (thread->cause == READING) {
+        return !thread->reading.since_ns;
+    }
+    for (unsigned i = 0; i < LFSET_HP_SLOTS; i++) {
+        if (thread->hazards[i].entry == thread->what) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Finds the first stay that lasts too long. @return whether there is one. */
+static bool find_stall(struct thread *thread)
+{
+    uint64_t most = view.options->stall_ns;
+    thread->cause = NOTHING;
+    if (lasted(thread->section.since_ns) >= most) {
+        thread->cause = SECTION;
+        thread->since_ns = thread->section.since_ns;
+        thread->what = thread->section_value;
+    } else if (lasted(thread->reading.since_ns) >= most && oldest_waits() >= most) {
+        thread->cause = READING;
+        thread->since_ns = thread->reading.since_ns;
+    }
+    for (unsigned i = 0; i < LFSET_HP_SLOTS && thread->cause == NOTHING; i++) {
+        if (lasted(thread->hazards[i].held_ns) >= most) {
+            thread->cause = HAZARD;
+            thread->since_ns = thread->hazards[i].held_ns;
+            thread->what = thread->hazards[i].entry;
+        }
+    }
+    return thread->cause != NOTHING;
+}
+
+static const char *end_of(enum cause cause)
+{
+    return cause == SECTION  ? "left its section"
+           : cause == HAZARD ? "let go of its hazard"
+                             : "stopped reading under RCU";
+}
+
+static void update_stall(struct thread *thread, struct lfset__thread_slot *slot)
+{
+    if (thread->cause != NOTHING && is_over(thread)) {
+        struct thread was = *thread;
+        thread->cause = NOTHING;
+        tell_end(&was, end_of(was.cause));
+    }
+    bool is_new = thread->cause == NOTHING && find_stall(thread);
+    if (thread->cause != NOTHING) {
+        thread->held = held_by_thread(thread);
+    }
+    show_stays(thread, slot);
+    if (is_new) {
+        tell_stall(thread, slot);
+    }
+}
+
+/* ---- threads ------------------------------------------------------------------------------------- */
+
+static void thread_ended(struct thread *thread, struct lfset__thread_slot *slot)
+{
+    struct thread was = *thread;
+    *thread = (struct thread){.id = 0};
+    show_stays(thread, slot);
+    if (was.cause != NOTHING) {
+        tell_end(&was, "ended");
+    }
+}
+
+/* @return false: the entry was given up meanwhile. */
+static bool thread_begins(struct thread *thread, struct lfset__thread_slot *slot, uint64_t id)
+{
+    struct lfset__thread_slot copy;
+    if (!copy_entry(&copy, slot, sizeof copy, &slot->id, id)) {
+        return false;
+    }
+    *thread = (struct thread){.id = id, .tid = copy.tid};
+    memcpy(thread->name, copy.name, sizeof thread->name);
+    thread->name[sizeof thread->name - 1] = '\0';
+    return true;
+}
+
+static void look_at_thread(unsigned index)
+{
+    struct thread *thread = &threads[index];
+    struct lfset__thread_slot *slot = slot_at(index);
+    uint64_t id = atomic_load_explicit(&slot->id, memory_order_acquire); // [record.id]
+    if (thread->id && thread->id != id) {
+        thread_ended(thread, slot);
+    }
+    if (id <= 1 || (!thread->id && !thread_begins(thread, slot, id))) {
+        return;
+    }
+    update_stays(thread, slot, &view.glimpses[index]);
+    update_stall(thread, slot);
+}
+
+/* ---- a reader that is not known ------------------------------------------------------------------ */
+
+/* Whether a thread that is known may be why the oldest object is not freed. */
+static bool is_suspect(const struct thread *thread)
+{
+    return thread->rcu == LFSET__RCU_DELAYS ||
+           (thread->section.since_ns && thread->rcu != LFSET__RCU_QUIET &&
+            thread->section.previous_id < view.oldest->id);
+}
+
+static bool somebody_is_suspect(void)
+{
+    for (unsigned i = 0; i < LFSET__THREADS; i++) {
+        if (threads[i].id && is_suspect(&threads[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct held held_by_nobody(void)
+{
+    struct held held = view.unlisted;
+    for (unsigned i = 0; i < view.retired_count; i++) {
+        if (view.retired[i].domain == LFSET_RCU) {
+            held.objects++;
+            held.bytes += view.retired[i].bytes;
+        }
+    }
+    return held;
+}
+
+static void look_for_nobody(void)
+{
+    char text[TEXT];
+    if (nobody.entry && !retired_with(nobody.entry)) {
+        snprintf(text, sizeof text,
+                 "the reader that was not known let a grace period end after %.1f s; it held back "
+                 "%" PRIu64 " objects, %" PRIu64 " bytes",
+                 seconds(lasted(nobody.since_ns)), nobody.held.objects, nobody.held.bytes);
+        struct lfset_event event =
+            event_of(LFSET_EVENT_STALL_END, nobody.since_ns, nobody.held, text);
+        nobody.entry = 0;
+        tell(&event);
+    }
+    if (nobody.entry) {
+        nobody.held = held_by_nobody();
+    } else if (oldest_waits() >= view.options->stall_ns && !somebody_is_suspect()) {
+        nobody.entry = view.oldest->id;
+        nobody.since_ns = view.oldest->retired_ns;
+        nobody.held = held_by_nobody();
+        snprintf(
+            text, sizeof text,
+            "an RCU reader that is not known, in no section, delays the grace period for %.1f s; "
+            "holds back %" PRIu64 " objects, %" PRIu64 " bytes",
+            seconds(oldest_waits()), nobody.held.objects, nobody.held.bytes);
+        struct lfset_event event = event_of(LFSET_EVENT_STALL, nobody.since_ns, nobody.held, text);
+        tell(&event);
+    }
+}
+
+void lfset__stalls_look(const struct lfset_watch_options *options, uint64_t now_ns)
+{
+    view.options = options;
+    view.segment = lfset__segment_now();
+    view.now_ns = now_ns;
+    view.previous_id = remembered_id;
+    view.last_id = load(&view.segment->next_id);
+    remembered_id = view.last_id;
+    look_at_retired();
+    look_at_records();
+    for (unsigned i = 0; i < LFSET__THREADS; i++) {
+        look_at_thread(i);
+    }
+    look_for_nobody();
+}
+
+void lfset__stalls_after_fork_in_child(void)
+{
+    memset(threads, 0, sizeof threads);
+    memset(&nobody, 0, sizeof nobody);
+    view.segment = lfset__segment_now();
+    for (unsigned i = 0; view.segment && i < LFSET__THREADS; i++) {
+        if (load(&slot_at(i)->id)) {
+            show_stays(&threads[i], slot_at(i));
+        }
+    }
+}
