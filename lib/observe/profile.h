@@ -18,9 +18,8 @@ const struct lfset_observation *lfset__profile_process(const struct lfset_profil
 /** An entry's sum of idle times, in microseconds. */
 int64_t lfset__profile_idle_us(const struct lfset_profile_entry *entry);
 
-/** The writer of profile.proto. @return 0 or -ENOMEM; `out` tells of errors itself. */
+/** Writes profile.proto. @return 0 or -ENOMEM; `out` tells of errors itself. */
 int lfset__profile_pprof(const struct lfset_profile *profile, struct lfset_symbols *symbols,
                          FILE *out);
-                        FILE *out);
 
 #endif

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "observe/event.h"
 #include "observe/profile.h"
 #include "observe/symbols.h"
 
@@ -239,9 +240,10 @@ static void heap_write(const struct lfset_profile *profile, struct lfset_symbols
 
 static json_t *json_text(const char *text)
 {
-    // names are any bytes, JSON is not
-    json_t *made = json_string(text);
-    return made ? made : json_string(plain("(not UTF-8)").text);
+    char *clean = lfset__utf8_copy(text);
+    json_t *made = clean ? json_string(clean) : NULL;
+    free(clean);
+    return made;
 }
 
 static json_t *json_frames(const struct lfset_profile_entry *entry, struct lfset_symbols *symbols)
@@ -252,9 +254,9 @@ static json_t *json_frames(const struct lfset_profile_entry *entry, struct lfset
         const struct lfset_frame *calls;
         int count = lfset_symbols_find(symbols, entry->frames[i], &calls);
         for (int call = 0; call < count; call++) {
-            json_t *frame =
-                json_pack("{s:s, s:s, s:I}", "name", name_of(&calls[call]).text, "module",
-                          calls[call].module, "offset", (json_int_t)calls[call].offset);
+            json_t *frame = json_pack(
+                "{s:o, s:o, s:I}", "name", json_text(name_of(&calls[call]).text), "module",
+                json_text(calls[call].module), "offset", (json_int_t)calls[call].offset);
             if (frame && calls[call].file) {
                 json_object_set_new(frame, "file", json_text(calls[call].file));
                 json_object_set_new(frame, "line", json_integer(calls[call].line));

@@ -653,6 +653,11 @@ unsigned lfset_observation_stack(const struct lfset_observation *seen, unsigned 
     return observation->stacks[stack].depth;
 }
 
+unsigned lfset__stacks_end(const struct lfset_observation *seen)
+{
+    return ((const struct observation *)(const void *)seen)->stack_count;
+}
+
 const struct lfset_set_seen *lfset_observation_set(const struct lfset_observation *seen,
                                                    uint64_t id)
 {

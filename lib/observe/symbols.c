@@ -299,21 +299,38 @@ int lfset_symbols_find(struct lfset_symbols *symbols, uint64_t address,
     return place->count;
 }
 
+/* Whether a call is in the library: by its file, by the function's name, or by the source, which is what
+ * tells static functions in a program that has the library within itself. */
+static bool is_inside(const struct lfset_frame *call)
+{
+    static const char *const sources[] = {"lib/set/", "lib/algebra/", "lib/record/", "lib/watch/"};
+    const char *slash = strrchr(call->module, '/');
+    const char *module = slash ? slash + 1 : call->module;
+    if (is_ours(call->function) || strncmp(module, "liblfset.", 9) == 0 ||
+        strncmp(module, "liblfset_tsan.", 14) == 0) {
+        return true;
+    }
+    for (size_t i = 0; call->file && i < sizeof sources / sizeof *sources; i++) {
+        const char *found = strstr(call->file, sources[i]);
+        if (found && (found == call->file || found[-1] == '/')) {
+            return true;
+        }
+    }
+    return false;
+}
+
 unsigned lfset__symbols_inside(struct lfset_symbols *symbols, const uint64_t *frames,
                                unsigned depth)
 {
+    // Without debug information, static functions of the library may come before a public one.
+    enum { UNKNOWN_MOST = 3 };
     unsigned inside = 0;
-    for (; inside < depth; inside++) {
+    for (unsigned i = 0; i < depth; i++) {
         const struct lfset_frame *calls;
-        int count = lfset_symbols_find(symbols, frames[inside], &calls);
-        if (count < 1) {
-            break;
-        }
-        const struct lfset_frame *outer = &calls[count - 1];
-        const char *slash = strrchr(outer->module, '/');
-        const char *file = slash ? slash + 1 : outer->module;
-        if (!is_ours(outer->function) && strncmp(file, "liblfset.", 9) != 0 &&
-            strncmp(file, "liblfset_tsan.", 14) != 0) {
+        int count = lfset_symbols_find(symbols, frames[i], &calls);
+        if (count > 0 && is_inside(&calls[count - 1])) {
+            inside = i + 1;
+        } else if (inside > 0 || i == UNKNOWN_MOST) {
             break;
         }
     }

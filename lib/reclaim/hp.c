@@ -33,6 +33,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "platform/probes.h"
 #include "platform/tsan.h"
 #include "record/registry.h"
 
@@ -200,8 +201,9 @@ static void scan(struct record *record, struct lfset__retired *list, const void 
     for (struct lfset__retired *r = list; r; r = next_of(r)) {
         r->held = false;
     }
+    lfset__probe(reclaim__start, LFSET_HP);
     mark_all_held(list);
-    size_t objects = 0, bytes = 0;
+    size_t objects = 0, bytes = 0, reclaimed = 0, reclaimed_bytes = 0;
     while (list) {
         struct lfset__retired *r = list;
         list = next_of(r);
@@ -210,9 +212,12 @@ static void scan(struct record *record, struct lfset__retired *list, const void 
             bytes += r->bytes;
             push(record, r);
         } else {
+            reclaimed++;
+            reclaimed_bytes += r->bytes;
             lfset__account_reclaim(&lfset__hp_account, r);
         }
     }
+    lfset__probe(reclaim__done, LFSET_HP, reclaimed, reclaimed_bytes, objects, bytes);
     record->objects = record->left_objects = objects;
     record->bytes = record->left_bytes = bytes;
 }

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "platform/probes.h"
+
 struct lfset__account lfset__rcu_account = LFSET__ACCOUNT_INIT(LFSET_RCU);
 char lfset__rcu_grace;
 
@@ -23,8 +25,12 @@ static struct lfset__retired *retired_of(struct rcu_head *link)
 /* Runs in liburcu's call_rcu thread, after a grace period. */
 static void reclaim_now(struct rcu_head *link)
 {
+    struct lfset__retired *retired = retired_of(link);
+    size_t bytes = retired->bytes; // it will be gone
     lfset__tsan_acquire(&lfset__rcu_grace);
-    lfset__account_reclaim(&lfset__rcu_account, retired_of(link));
+    lfset__probe(reclaim__start, LFSET_RCU);
+    lfset__account_reclaim(&lfset__rcu_account, retired);
+    lfset__probe(reclaim__done, LFSET_RCU, 1, bytes, 0, 0);
 }
 
 static _Atomic(bool) in_use;

@@ -89,6 +89,11 @@ static inline void lfset__rcu_unlock_at_exit(void)
 LFSET__INLINE bool lfset__rcu_enter(struct lfset__guard *guard)
 {
     struct lfset__thread *self = lfset__self;
+    // Attaching is what makes a thread a reader of liburcu's. Asked here the compiler knows that the lock need
+    // not, and the operation around it, calling nobody, saves no registers.
+    if (lfset__unlikely(!URCU_TLS(urcu_bp_reader))) {
+        return false;
+    }
     guard->self = self;
     guard->locked = !(self && self->sections > 0);
     if (guard->locked) {
@@ -96,9 +101,6 @@ LFSET__INLINE bool lfset__rcu_enter(struct lfset__guard *guard)
     } else if (lfset__unlikely(!self->rcu_open)) {
         self->rcu_open = true;
         lfset__rcu_lock();
-        if (lfset__unlikely(!lfset__load_rlx(&self->reader))) {
-            lfset__store_rlx(&self->reader, lfset__rcu_reader());
-        }
     }
     return true;
 }

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "platform/probes.h"
 #include "reclaim/hp.h"
 #include "reclaim/rcu.h"
 #include "reclaim/reclaim.h"
@@ -74,6 +75,7 @@ static void detach(struct lfset__thread *self)
     self->slot = NULL;
     self->reader = NULL;
     lfset__hp_scan(self); // while callbacks still find the thread attached
+    lfset__probe(thread__detach, self);
     lfset__self = NULL;
     lfset__hp_thread_release(self);
 }
@@ -146,9 +148,17 @@ static void init_once(void)
     lfset__hp_init();
 }
 
+/* Makes the thread a reader of liburcu's, if there is a set that needs it, and notes which one. */
+static void know_reader(struct lfset__thread *self)
+{
+    lfset__rcu_thread_attach();
+    lfset__store_rlx(&self->reader, lfset__rcu_reader());
+}
+
 struct lfset__thread *lfset__thread_attach(void)
 {
     if (lfset__self) {
+        know_reader(lfset__self);
         return lfset__self;
     }
     pthread_once(&once, init_once);
@@ -164,11 +174,9 @@ struct lfset__thread *lfset__thread_attach(void)
         return NULL;
     }
     self->slot = lfset__thread_slot_take();
-    if (self->slot) {
-        lfset__rcu_thread_attach(); // so that the watcher knows the thread as a reader, too
-    }
-    self->reader = lfset__rcu_reader();
+    know_reader(self);
     lfset__self = self;
+    lfset__probe(thread__attach, self);
     return self;
 }
 
@@ -234,7 +242,7 @@ static void note_section(struct lfset__thread *self, const void *site)
 
 int lfset_section_enter(void)
 {
-    struct lfset__thread *self = lfset__thread_attach();
+    struct lfset__thread *self = lfset__self ? lfset__self : lfset__thread_attach();
     if (!self) {
         return -ENOMEM;
     }
@@ -247,6 +255,7 @@ int lfset_section_enter(void)
         if (lfset__unlikely(lfset__section_is_due(&self->section_countdown)) && self->slot) {
             lfset__section_sampled(self->slot);
         }
+        lfset__probe(section__start, self);
     }
     return 0;
 }
@@ -260,6 +269,7 @@ int lfset_section_leave(void)
     if (--self->sections > 0) {
         return 0;
     }
+    lfset__probe(section__done, self);
     note_section(self, NULL);
     if (self->rcu_open) {
         self->rcu_open = false;

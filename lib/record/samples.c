@@ -9,17 +9,20 @@
  *
  * A key's place is in the stripe that its hash names: a mutex, LFSET__SAMPLES / STRIPES places, and chains
  * through those in use. Only operations on sampled keys come here, after they are done, and hold the mutex
- * for a look at the set and a few stores; the stack is taken before. A stripe that is full loses the
- * add, which is counted in samples_lost: by chance the first one is lost when the table is some nine
- * tenths full. What is in a place stays there until its key is gone.
+ * for a few stores; the stack is taken before. A stripe that is full loses the add, which is counted in
+ * samples_lost: by chance the first one is lost when the table is some nine tenths full. What is in a
+ * place stays there until its key is gone.
  *
  * [samples.look] What a note says is old when it comes: between an update and its note others may have
  * removed, added or cleared the key, and noted that already. So a note does not do what it says, but asks
- * the set, under the stripe's mutex, whether the key is there now, and makes the table agree. Be u the
- * last update of a key (an add, a remove, a clear). It is followed by a note, whose look finds what u left
- * behind; so does the look of each note that has the mutex after it. Hence, when all notes of a key
- * have come, it has a place exactly if it is in the set (or was lost). Who is blamed is the last add
- * that came here while its key was there; of several that raced, any one.
+ * the set whether the key is there now, and makes the table agree. It looks without the mutex, for a look
+ * may end in reclaiming, and so in functions of the user's, who may use sets that are sampled; and begins
+ * again when the stripe's version shows that another note was faster. So the look of each note comes
+ * after all that the notes before it did. Be u the last update of a key (an add, a remove, a clear): it
+ * is followed by a note, whose look finds what u left behind, and so does the look of each note after
+ * that. Hence, when all notes of a key have come, it has a place exactly if it is in the set (or was
+ * lost). Who is blamed is the last add that came here while its key was there; of several that raced,
+ * any one.
  *
  * Where the set cannot tell (no contains_fingerprint), notes are balanced: adds minus removes, in any order.
  * A remove's note that comes first leaves -1, which the add's makes 0. That is as exact, but for two things
@@ -28,8 +31,9 @@
  *
  * [samples.count] about->samples is never less than the places that the set has, and counts notes that are
  * under way: a note counts itself before it looks, a clear looks at the count after it took the keys, and
- * all of that is seq_cst. So either the note finds the key gone, or the clear finds the count, and waits for
- * the stripe. A set with nothing here pays for that load alone.
+ * all of that is seq_cst. So either the note finds the key gone, or the clear finds the count, goes through
+ * the stripes, and the note is there before it, or sees the version change. A set with nothing here
+ * pays for that load alone.
  *
  * What a reader outside sees: set_id 0, a free place; else (acquire, [sample.publish]) the words of a key of
  * that set. They are stored one by one, so where a place went from one key to another of the same set
@@ -60,10 +64,11 @@ struct places {
 
 struct stripe {
     _Alignas(LFSET__LINE) pthread_mutex_t lock;
-    struct places *places; /* NULL until the first key comes */
-    uint16_t free;         /* 1 + index of a place that was used and is free; 0: none */
-    uint16_t used;         /* places from here on were never used */
-    uint64_t lost;         /* adds that did not fit, less the removes that are taken for theirs */
+    _Atomic(uint64_t) version; /* notes that were made; changes with the lock. [samples.look] */
+    struct places *places;     /* NULL until the first key comes */
+    uint16_t free;             /* 1 + index of a place that was used and is free; 0: none */
+    uint16_t used;             /* places from here on were never used */
+    uint64_t lost; /* adds that did not fit, less the removes that are taken for theirs */
 };
 
 #define STRIPE                                                                                     \
@@ -194,61 +199,100 @@ static int look(const struct key *key)
                : -1;
 }
 
-/* What the table is to have of the key after an add (change 1) or a remove (-1). 0: nothing. */
-static int64_t balance_after(const struct key *key, int64_t balance, int change)
+/* Looks, and comes back with the stripe's lock, nobody having noted anything meanwhile. */
+static int look_and_lock(const struct key *key)
 {
-    int there = look(key); // [samples.look]
-    if (there == 0) {
-        return 0;
+    struct stripe *stripe = key->stripe;
+    for (;;) {
+        uint64_t version = atomic_load_explicit(&stripe->version, memory_order_seq_cst);
+        int there = look(key);
+        pthread_mutex_lock(&stripe->lock);
+        if (version == atomic_load_explicit(&stripe->version, memory_order_relaxed)) {
+            return there;
+        }
+        pthread_mutex_unlock(&stripe->lock);
     }
+}
+
+static void unlock_noted(const struct key *key)
+{
+    atomic_fetch_add_explicit(&key->stripe->version, 1, memory_order_seq_cst); // [samples.look]
+    pthread_mutex_unlock(&key->stripe->lock);
+}
+
+/* What a note says. */
+struct change {
+    int keys; /* 1: an add; -1: a remove; 0: a clear, or the set's end */
+    unsigned stack;
+    uint64_t bytes;
+};
+
+/* What the table is to have of the key afterwards. 0: nothing. */
+static int64_t balance_after(struct stripe *stripe, int64_t balance, int there,
+                             const struct change *change)
+{
     if (there > 0) {
-        // Removed, and added again: who did that is still to come, and knows the stack.
-        return balance == 0 && change < 0 ? 0 : 1;
+        // After a remove, without a place: added again, and who did that is still to come and knows the stack.
+        return balance == 0 && change->keys < 0 ? 0 : 1;
     }
-    if (balance == 0 && change < 0 && key->stripe->lost > 0) {
-        key->stripe->lost--;
+    if (there == 0 || change->keys == 0) {
         return 0;
     }
-    return balance + change;
+    if (balance == 0 && change->keys < 0 && stripe->lost > 0) {
+        stripe->lost--;
+        return 0;
+    }
+    return balance + change->keys;
 }
 
-static void blame(struct sample *sample, unsigned stack, uint64_t bytes)
+static void place_fill(const struct key *key, struct sample *sample, int64_t balance,
+                       const struct change *change)
 {
-    sample->stack = stack;
-    sample->bytes = bytes;
-    sample->added_ns = lfset__now_coarse_ns();
+    sample->balance = balance;
+    if (change->keys > 0) {
+        sample->stack = change->stack;
+        sample->bytes = change->bytes;
+        sample->added_ns = lfset__now_ns();
+    }
+    publish(key->stripe, sample);
 }
 
-static void note(struct lfset__about *about, uint64_t fingerprint, int change, unsigned stack,
-                 uint64_t bytes)
+/* Makes the table agree. @return how many places more the set has. */
+static int place_settle(const struct key *key, int there, const struct change *change)
+{
+    struct stripe *stripe = key->stripe;
+    struct sample *sample = place_find(key);
+    int64_t balance = balance_after(stripe, sample ? sample->balance : 0, there, change);
+    if (balance == 0) {
+        if (sample) {
+            place_free(key, sample);
+        }
+        return sample ? -1 : 0;
+    }
+    if (sample) {
+        place_fill(key, sample, balance, change);
+        return 0;
+    }
+    sample = place_take(key);
+    if (sample) {
+        place_fill(key, sample, balance, change);
+        return 1;
+    }
+    if (change->keys > 0) {
+        stripe->lost++;
+        atomic_fetch_add_explicit(&lfset__segment_now()->samples_lost, 1, memory_order_relaxed);
+    }
+    return 0;
+}
+
+static void note(struct lfset__about *about, uint64_t fingerprint, const struct change *change)
 {
     struct key key = key_of(about, fingerprint);
-    int64_t places = 0; // how many more the set has afterwards
     atomic_fetch_add_explicit(&about->samples, 1, memory_order_seq_cst); // [samples.count]
-    pthread_mutex_lock(&key.stripe->lock);
-    struct sample *sample = place_find(&key);
-    int64_t balance = balance_after(&key, sample ? sample->balance : 0, change);
-    if (balance == 0 && sample) {
-        place_free(&key, sample);
-        places--;
-    } else if (balance != 0) {
-        if (!sample) {
-            sample = place_take(&key);
-            places += sample != NULL;
-        }
-        if (sample) {
-            sample->balance = balance;
-            if (change > 0) {
-                blame(sample, stack, bytes);
-            }
-            publish(key.stripe, sample);
-        } else if (change > 0) {
-            key.stripe->lost++;
-            atomic_fetch_add_explicit(&lfset__segment_now()->samples_lost, 1, memory_order_relaxed);
-        }
-    }
-    pthread_mutex_unlock(&key.stripe->lock);
-    atomic_fetch_add_explicit(&about->samples, (uint64_t)(places - 1), memory_order_seq_cst);
+    int there = look_and_lock(&key);
+    int more = place_settle(&key, there, change);
+    unlock_noted(&key);
+    atomic_fetch_add_explicit(&about->samples, (uint64_t)(int64_t)(more - 1), memory_order_seq_cst);
 }
 
 /* A set that is alone is in no list that anybody could read. */
@@ -261,31 +305,31 @@ __attribute__((noinline)) void lfset__sample_added(struct lfset__about *about, u
                                                    uint64_t bytes)
 {
     if (is_published(about)) {
-        note(about, fingerprint, 1, lfset__stack_note(1), bytes);
+        struct change change = {1, lfset__stack_note(1), bytes};
+        note(about, fingerprint, &change);
     }
 }
 
 void lfset__sample_removed(struct lfset__about *about, uint64_t fingerprint)
 {
     if (is_published(about)) {
-        note(about, fingerprint, -1, 0, 0);
+        note(about, fingerprint, &(struct change){.keys = -1});
     }
 }
 
-/* Frees the places of those keys of the set that are not there. */
-static void sweep(struct stripe *stripe, struct lfset__about *about)
+/* The next place of the set from `at` on. @return false: there is none. */
+static bool place_next(struct stripe *stripe, const struct lfset__about *about, unsigned *at,
+                       uint64_t *fingerprint)
 {
-    for (unsigned place = 0; place < stripe->used; place++) {
-        struct sample *sample = &stripe->places->samples[place];
-        if (sample->about != about) {
-            continue;
-        }
-        struct key key = key_of(about, sample->fingerprint);
-        if (look(&key) <= 0) {
-            place_free(&key, sample);
-            atomic_fetch_sub_explicit(&about->samples, 1, memory_order_seq_cst);
-        }
+    bool found = false;
+    pthread_mutex_lock(&stripe->lock);
+    while (!found && *at < stripe->used) {
+        const struct sample *sample = &stripe->places->samples[(*at)++];
+        found = sample->about == about;
+        *fingerprint = sample->fingerprint;
     }
+    pthread_mutex_unlock(&stripe->lock);
+    return found;
 }
 
 void lfset__samples_cleared(struct lfset__about *about)
@@ -294,9 +338,10 @@ void lfset__samples_cleared(struct lfset__about *about)
         if (atomic_load_explicit(&about->samples, memory_order_seq_cst) == 0) { // [samples.count]
             return;
         }
-        pthread_mutex_lock(&stripes[i].lock);
-        sweep(&stripes[i], about);
-        pthread_mutex_unlock(&stripes[i].lock);
+        uint64_t fingerprint;
+        for (unsigned at = 0; place_next(&stripes[i], about, &at, &fingerprint);) {
+            note(about, fingerprint, &(struct change){0});
+        }
     }
 }
 

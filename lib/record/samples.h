@@ -22,9 +22,8 @@ LFSET__INLINE bool lfset__is_noted(const struct lfset__about *about, uint64_t fi
  *
  * This and the following ask the set what is there (lfset__about_ops.contains_fingerprint) rather than
  * believe what they are told, so they must come after the update, outside of its walk. Keys that many are
- * removed of at once (pop, remove_if) are noted one by one, or by lfset__samples_cleared.
- * contains_fingerprint runs with a mutex held, so it must call nothing of the user's; it may be 1 for
- * a key whose fingerprint is the same. Kinds whose fingerprints are not as good as unique leave it NULL.
+ * removed of at once (pop, remove_if) are noted one by one, or by lfset__samples_cleared. Kinds whose
+ * fingerprints are not as good as unique leave contains_fingerprint NULL.
  */
 void lfset__sample_added(struct lfset__about *about, uint64_t fingerprint, uint64_t bytes);
 /** After a remove that changed the set; may come before the add's. */

@@ -762,6 +762,7 @@ int64_t lfset_bitmap_clear(struct lfset_bitmap *set, const struct lfset_cancel *
     forget(base_of(set), cleared);
     int64_t members = (int64_t)lfset__members(cleared);
     lfset__slice_drop(cleared);
+    lfset__trace_clear(base_of(set), (uint64_t)members);
     lfset__observe_clear(set->base.about, (uint64_t)members);
     return members;
 }
@@ -791,8 +792,10 @@ static int freeze_and_keep(struct lfset_bitmap *set, enum lfset__kind kind,
     lfset__note_snapshot(base_of(set), frozen);
     if (kind == LFSET__CLEAR) {
         forget(base_of(set), frozen);
-        if (set->base.about) {
-            lfset__observe_clear(set->base.about, lfset__members(frozen));
+        if (set->base.about || lfset__probe_wanted(set__clear)) {
+            uint64_t members = lfset__members(frozen);
+            lfset__trace_clear(base_of(set), members);
+            lfset__observe_clear(set->base.about, members);
         }
     }
     lfset__bitmap_snapshot_fill(made, frozen);

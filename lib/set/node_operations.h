@@ -224,6 +224,7 @@ static inline int lfset__snapshot_take(struct lfset__set *set, enum lfset__kind 
     lfset__note_snapshot(set, snapshot->slice);
     snapshot->count = lfset__count_live(snapshot->slice);
     if (kind == LFSET__CLEAR) {
+        lfset__trace_clear(set, snapshot->count);
         lfset__observe_clear(set->about, snapshot->count);
     }
     *made = snapshot;

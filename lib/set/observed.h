@@ -43,7 +43,8 @@ LFSET__INLINE void lfset__lane_count(const struct lfset__about *about, unsigned 
 {
     const struct lfset__thread *self = lfset__self;
     unsigned lane = lfset__likely(self != NULL) ? self->lane : LFSET__COUNTER_LANES;
-    lfset__lane_add(lfset__lane_counter(&about->lanes[lane], index), count, lane == LFSET__COUNTER_LANES);
+    lfset__lane_add(lfset__lane_counter(&about->lanes[lane], index), count,
+                    lane == LFSET__COUNTER_LANES);
 }
 
 /** enum lfset__op is contains, add, remove; counters are add, remove, contains. */

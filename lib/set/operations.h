@@ -122,9 +122,6 @@ LFSET__INLINE int lfset__observed(struct lfset__set *set, struct lfset__key *key
     if (op == LFSET__ADD && about->special) {
         return lfset__add_specially(set, key);
     }
-    if (lfset__unlikely(!lfset__self)) {
-        (void)lfset__thread_attach(); // for a lane of its own
-    }
     uint64_t fingerprint = lfset__key_fingerprint(key), bytes = lfset__key_bytes(key);
     int result = lfset__raw(set, key, op);
     lfset__observe(about, op, result, fingerprint, bytes);
@@ -207,6 +204,7 @@ static inline int64_t lfset__freeze_and_count(struct lfset__set *set, enum lfset
     int64_t members = (int64_t)lfset__members(frozen);
     lfset__slice_drop(frozen);
     if (kind == LFSET__CLEAR) {
+        lfset__trace_clear(set, (uint64_t)members);
         lfset__observe_clear(set->about, (uint64_t)members);
     }
     return members;
@@ -315,7 +313,10 @@ static inline int lfset__wait_for_key(struct lfset__set *set, struct lfset__key 
     }
     struct lfset__wait_for wait = {set, key, present};
     uint64_t tag = lfset__tag(set, lfset__key_mixed(key));
-    return lfset__wait(&set->waiting, tag, lfset__is_as_waited, &wait, cancel);
+    lfset__probe(wait__start, set, tag, present);
+    int result = lfset__wait(&set->waiting, tag, lfset__is_as_waited, &wait, cancel);
+    lfset__probe(wait__done, set, tag, result);
+    return result;
 }
 
 /** The first key that is found, pinned. */

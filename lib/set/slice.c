@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "platform/memory.h"
+#include "platform/probes.h"
 #include "platform/random.h"
 #include "reclaim/rcu.h"
 #include "record/samples.h"
+#include "set/trace.h"
 
 _Static_assert(sizeof(struct lfset__slice) == 3 * LFSET__LINE &&
                    sizeof(struct lfset__set) == 2 * LFSET__LINE,
@@ -215,6 +217,8 @@ int lfset__set_create(struct lfset__set **made, const struct lfset__set_type *ty
         lfset__set_drop(set);
         return error;
     }
+    lfset__probe(set__create, set, lfset__trace_name(set), options->domain,
+                 UINT64_C(1) << lfset__load_rlx(&set->floor_log2));
     *made = set;
     return 0;
 }
@@ -248,6 +252,7 @@ int lfset__set_close(struct lfset__set *set)
     if (error) {
         return error;
     }
+    lfset__probe(set__destroy, set, lfset__trace_name(set));
     lfset__reclaim_drain(lfset__domain(set), set, &set->retired);
     struct lfset__slice *slice = lfset__load_acq(&set->root);
     while (slice) {
@@ -491,6 +496,7 @@ void lfset__count_succession(struct lfset__set *set, const struct lfset__slice *
     if (next->rehashed) {
         lfset__add_rlx(&set->rehashes, 1);
     }
+    lfset__trace_done(set, next);
     if (set->about) {
         note_succeeded(set, next);
     }

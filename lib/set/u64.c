@@ -35,11 +35,6 @@ LFSET__INLINE bool is_hp(const struct lfset_u64 *set)
     return set->base.path == LFSET__PATH_HP;
 }
 
-LFSET__INLINE bool is_rcu(const struct lfset_u64 *set)
-{
-    return lfset__likely(set->base.path == LFSET__PATH_RCU);
-}
-
 /* ---- creation ----------------------------------------------------------------------------------- */
 
 static const struct lfset__about_ops about_ops;
@@ -170,50 +165,133 @@ static int lfset__raw(struct lfset__set *set, struct lfset__key *key, enum lfset
                                  : raw(whole, key->value, LFSET__CONTAINS);
 }
 
-/* As lfset__observed, with the operation inlined. */
-LFSET__INLINE int observed(const struct lfset_u64 *set, uint64_t key, const enum lfset__op op)
+/* Observed, after all: what of one_observed is seldom. */
+static __attribute__((noinline)) int note(const struct lfset_u64 *set, uint64_t key,
+                                          enum lfset__op op, int result)
 {
-    struct lfset__about *about = set->base.about;
-    if (op == LFSET__ADD && lfset__unlikely(about->special)) {
-        struct lfset__key whole = {key};
-        return lfset__add_specially(base_of(set), &whole);
-    }
-    if (lfset__unlikely(!lfset__self)) {
-        (void)lfset__thread_attach();
-    }
-    int result = raw(set, key, op);
-    lfset__observe(about, op, result, key, sizeof key);
+    lfset__observe(set->base.about, op, result, key, sizeof key);
     return result;
 }
 
+static __attribute__((noinline)) int observed_slowly(const struct lfset_u64 *set, uint64_t key,
+                                                     enum lfset__op op)
+{
+    return note(set, key, op, one_slowly(set, key, op));
+}
+
+static __attribute__((noinline)) int count_leave_and_note(const struct lfset__reclaim *domain,
+                                                          const struct lfset_u64 *set, uint64_t key,
+                                                          struct lfset__guard guard,
+                                                          const struct lfset__changed_word changed,
+                                                          enum lfset__op op)
+{
+    return note(set, key, op, count_and_leave(domain, base_of(set), key, guard, changed));
+}
+
+static __attribute__((noinline)) int leave_and_note(const struct lfset__reclaim *domain,
+                                                    const struct lfset_u64 *set, uint64_t key,
+                                                    struct lfset__guard guard, enum lfset__op op)
+{
+    return note(set, key, op, wake_and_leave(domain, base_of(set), key, guard));
+}
+
+/* As one(), and counts in the thread's lane. Like there all that is seldom is left to be done last. */
+LFSET__INLINE int one_observed(const struct lfset__reclaim *domain, const struct lfset_u64 *set,
+                               uint64_t key, const enum lfset__op op)
+{
+    struct lfset__guard guard;
+    if (lfset__unlikely(!domain->enter(&guard))) {
+        return observed_slowly(set, key, op);
+    }
+    struct lfset__changed_word changed;
+    int result = op == LFSET__CONTAINS
+                     ? lfset__contains_fast(domain, base_of(set), &guard, key)
+                     : lfset__update_fast(domain, base_of(set), &guard, key, op, &changed);
+    if (op != LFSET__CONTAINS && lfset__unlikely(result == LFSET__COUNT)) {
+        return count_leave_and_note(domain, set, key, guard, changed, op);
+    }
+    if (op != LFSET__CONTAINS && result == 1 && somebody_waits(base_of(set))) {
+        return leave_and_note(domain, set, key, guard, op);
+    }
+    domain->leave(&guard);
+    if (lfset__unlikely(result == LFSET__WALK)) {
+        return observed_slowly(set, key, op);
+    }
+    const struct lfset__about *about = set->base.about;
+    bool noted = op != LFSET__CONTAINS && result == 1 &&
+                 (lfset__is_noted(about, key) || (op == LFSET__REMOVE && about->refuses_keys));
+    if (lfset__unlikely(!about->counted || noted || !guard.self ||
+                        guard.self->lane == LFSET__COUNTER_LANES)) {
+        return note(set, key, op, result);
+    }
+    unsigned index = lfset__counter_of(op) + (result == 0);
+    lfset__lane_add(lfset__lane_counter(&about->lanes[guard.self->lane], index), 1, false);
+    return result;
+}
+
+/* Each apart, so that none saves registers for another's sake: public functions only jump. */
+#define OBSERVED_APART(name, op)                                                                   \
+    static __attribute__((noinline)) int name##_observed_hp(const struct lfset_u64 *set,           \
+                                                            uint64_t key)                          \
+    {                                                                                              \
+        return one_observed(&lfset__hp, set, key, op);                                             \
+    }                                                                                              \
+    static __attribute__((noinline)) int name##_observed_rcu(const struct lfset_u64 *set,          \
+                                                             uint64_t key)                         \
+    {                                                                                              \
+        return one_observed(&lfset__rcu, set, key, op);                                            \
+    }                                                                                              \
+    static int name##_observed(const struct lfset_u64 *set, uint64_t key)                          \
+    {                                                                                              \
+        if (!set) {                                                                                \
+            return -EINVAL;                                                                        \
+        }                                                                                          \
+        if ((op) == LFSET__ADD && lfset__unlikely(set->base.about->special)) {                     \
+            struct lfset__key whole = {key};                                                       \
+            return lfset__add_specially(base_of(set), &whole);                                     \
+        }                                                                                          \
+        return lfset__domain(&set->base) == LFSET_HP ? name##_observed_hp(set, key)                \
+                                                     : name##_observed_rcu(set, key);              \
+    }
+OBSERVED_APART(add, LFSET__ADD)
+OBSERVED_APART(remove, LFSET__REMOVE)
+OBSERVED_APART(contains, LFSET__CONTAINS)
+
+#define ONE_APART(name, op)                                                                        \
+    static __attribute__((noinline)) int name##_hp(const struct lfset_u64 *set, uint64_t key)      \
+    {                                                                                              \
+        return one(&lfset__hp, set, key, op);                                                      \
+    }                                                                                              \
+    static __attribute__((noinline)) int name##_rcu(const struct lfset_u64 *set, uint64_t key)     \
+    {                                                                                              \
+        return one(&lfset__rcu, set, key, op);                                                     \
+    }
+ONE_APART(add, LFSET__ADD)
+ONE_APART(remove, LFSET__REMOVE)
+ONE_APART(contains, LFSET__CONTAINS)
+
 int lfset_u64_add(struct lfset_u64 *set, uint64_t key)
 {
-    if (lfset__unlikely(!set)) {
-        return -EINVAL;
+    if (lfset__unlikely(!set) || lfset__is_observed(&set->base)) {
+        return add_observed(set, key);
     }
-    return is_hp(set)    ? one(&lfset__hp, set, key, LFSET__ADD)
-           : is_rcu(set) ? one(&lfset__rcu, set, key, LFSET__ADD)
-                         : observed(set, key, LFSET__ADD);
+    return is_hp(set) ? add_hp(set, key) : add_rcu(set, key);
 }
 
 int lfset_u64_remove(struct lfset_u64 *set, uint64_t key)
 {
-    if (lfset__unlikely(!set)) {
-        return -EINVAL;
+    if (lfset__unlikely(!set) || lfset__is_observed(&set->base)) {
+        return remove_observed(set, key);
     }
-    return is_hp(set)    ? one(&lfset__hp, set, key, LFSET__REMOVE)
-           : is_rcu(set) ? one(&lfset__rcu, set, key, LFSET__REMOVE)
-                         : observed(set, key, LFSET__REMOVE);
+    return is_hp(set) ? remove_hp(set, key) : remove_rcu(set, key);
 }
 
 int lfset_u64_contains(const struct lfset_u64 *set, uint64_t key)
 {
-    if (lfset__unlikely(!set)) {
-        return -EINVAL;
+    if (lfset__unlikely(!set) || lfset__is_observed(&set->base)) {
+        return contains_observed(set, key);
     }
-    return is_hp(set)    ? one(&lfset__hp, set, key, LFSET__CONTAINS)
-           : is_rcu(set) ? one(&lfset__rcu, set, key, LFSET__CONTAINS)
-                         : observed(set, key, LFSET__CONTAINS);
+    return is_hp(set) ? contains_hp(set, key) : contains_rcu(set, key);
 }
 
 int lfset_u64_pop(struct lfset_u64 *set, uint64_t *key)
@@ -357,7 +435,7 @@ static int64_t many_observed(const struct lfset_u64 *set, const uint64_t *keys, 
         int8_t seen[LFSET__BATCH];
         if (op == LFSET__ADD && set->base.about->special) {
             for (size_t i = 0; i < size; i++) {
-                lfset__tally_add(&tally, first + i, observed(set, these[i], LFSET__ADD));
+                lfset__tally_add(&tally, first + i, add_observed(set, these[i]));
             }
             continue;
         }
@@ -385,9 +463,11 @@ int64_t lfset_u64_add_many(struct lfset_u64 *set, const uint64_t *keys, size_t c
     if (!set || (!keys && count > 0)) {
         return -EINVAL;
     }
-    return is_hp(set)    ? many(&lfset__hp, set, keys, count, results, LFSET__ADD)
-           : is_rcu(set) ? many(&lfset__rcu, set, keys, count, results, LFSET__ADD)
-                         : many_observed(set, keys, count, results, LFSET__ADD);
+    if (lfset__is_observed(&set->base)) {
+        return many_observed(set, keys, count, results, LFSET__ADD);
+    }
+    return is_hp(set) ? many(&lfset__hp, set, keys, count, results, LFSET__ADD)
+                      : many(&lfset__rcu, set, keys, count, results, LFSET__ADD);
 }
 
 int64_t lfset_u64_remove_many(struct lfset_u64 *set, const uint64_t *keys, size_t count,
@@ -396,9 +476,11 @@ int64_t lfset_u64_remove_many(struct lfset_u64 *set, const uint64_t *keys, size_
     if (!set || (!keys && count > 0)) {
         return -EINVAL;
     }
-    return is_hp(set)    ? many(&lfset__hp, set, keys, count, results, LFSET__REMOVE)
-           : is_rcu(set) ? many(&lfset__rcu, set, keys, count, results, LFSET__REMOVE)
-                         : many_observed(set, keys, count, results, LFSET__REMOVE);
+    if (lfset__is_observed(&set->base)) {
+        return many_observed(set, keys, count, results, LFSET__REMOVE);
+    }
+    return is_hp(set) ? many(&lfset__hp, set, keys, count, results, LFSET__REMOVE)
+                      : many(&lfset__rcu, set, keys, count, results, LFSET__REMOVE);
 }
 
 int64_t lfset_u64_contains_many(const struct lfset_u64 *set, const uint64_t *keys, size_t count,
@@ -407,9 +489,11 @@ int64_t lfset_u64_contains_many(const struct lfset_u64 *set, const uint64_t *key
     if (!set || (!keys && count > 0)) {
         return -EINVAL;
     }
-    return is_hp(set)    ? many(&lfset__hp, set, keys, count, results, LFSET__CONTAINS)
-           : is_rcu(set) ? many(&lfset__rcu, set, keys, count, results, LFSET__CONTAINS)
-                         : many_observed(set, keys, count, results, LFSET__CONTAINS);
+    if (lfset__is_observed(&set->base)) {
+        return many_observed(set, keys, count, results, LFSET__CONTAINS);
+    }
+    return is_hp(set) ? many(&lfset__hp, set, keys, count, results, LFSET__CONTAINS)
+                      : many(&lfset__rcu, set, keys, count, results, LFSET__CONTAINS);
 }
 
 /* ---- the whole set ------------------------------------------------------------------------------ */
@@ -463,6 +547,7 @@ static int freeze_and_keep(struct lfset_u64 *set, enum lfset__kind kind,
     lfset__note_snapshot(base_of(set), frozen);
     uint64_t members = lfset__u64_snapshot_fill(made, frozen);
     if (kind == LFSET__CLEAR) {
+        lfset__trace_clear(base_of(set), members);
         lfset__observe_clear(set->base.about, members);
     }
     *snapshot = made;

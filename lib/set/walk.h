@@ -72,7 +72,9 @@
 #include <errno.h>
 
 #include "lfset/cancel.h"
+#include "platform/probes.h"
 #include "set/slice.h"
+#include "set/trace.h"
 #include "wait/wait.h"
 
 enum lfset__op { LFSET__CONTAINS, LFSET__ADD, LFSET__REMOVE };
@@ -179,7 +181,9 @@ static int lfset__publish_next(struct lfset__set *set, struct lfset__slice *slic
     }
     void *none = NULL;
     lfset__note_succession(set, next);
-    if (!lfset__cas_sc(&slice->next, &none, next)) { // [slice.publish]
+    if (lfset__cas_sc(&slice->next, &none, next)) { // [slice.publish]
+        lfset__trace_start(set, slice, next, LFSET__RESIZE, plan.log2);
+    } else {
         lfset__slice_drop(next);
     }
     return 0;
@@ -471,6 +475,7 @@ static void lfset__reclaim_slice(struct lfset__retired *retired)
     struct lfset__slice *slice =
         (struct lfset__slice *)(void *)((char *)retired - offsetof(struct lfset__slice, retired));
     struct lfset__set *set = slice->set;
+    lfset__probe(slice__reclaim, set, slice, retired->bytes, lfset__domain(set));
     lfset__note_reclaimed(set, retired);
     // The set lives until this slice and its count are gone: destroy waits for the count.
     lfset__slice_drop(slice);
@@ -493,6 +498,7 @@ LFSET__INLINE void lfset__advance(struct lfset__walk *walk, struct lfset__slice 
         root->retired.bytes = lfset__slice_bytes(root) + (dead > 0 ? (size_t)dead : 0);
         root->retired.owner = walk->set;
         lfset__note_retired(walk->set, &root->retired);
+        lfset__probe(slice__retire, walk->set, root, root->retired.bytes, lfset__domain(walk->set));
         walk->domain->retire(&walk->guard, &root->retired);
         if (next->nodes) {
             lfset__purge_if_dead(walk->set, next); // it was not judged while it was being filled
@@ -786,14 +792,18 @@ static int lfset__gate(struct lfset__walk *walk, enum lfset__kind kind,
                 lfset__slice_drop(next);
                 continue;
             }
+            lfset__trace_start(set, root, next, kind, plan.log2);
         }
+        int error = 0;
+        lfset__probe(freeze__start, set, root, kind);
         if (kind == LFSET__CLEAR) {
             lfset__freeze_all(root, next); // it will happen: too late to cancel
         } else {
-            int error = lfset__freeze_until(walk, root, next);
-            if (error) {
-                return error;
-            }
+            error = lfset__freeze_until(walk, root, next);
+        }
+        lfset__probe(freeze__done, set, root, kind, error);
+        if (error) {
+            return error;
         }
         lfset__slice_hold(root);
         *frozen = root;

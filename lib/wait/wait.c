@@ -3,6 +3,7 @@
 #include "wait/wait.h"
 
 #include "platform/futex.h"
+#include "platform/probes.h"
 
 enum { LOG2_BUCKETS = 6, BUCKETS = 1 << LOG2_BUCKETS };
 enum { NOT_YET = 1 };
@@ -20,23 +21,26 @@ static struct bucket *bucket_of(uint64_t tag)
     return &buckets[tag * UINT64_C(0x9e3779b97f4a7c15) >> (64 - LOG2_BUCKETS)];
 }
 
-static void wake(struct bucket *bucket)
+/* @param tag of what changed; 0: of everything. */
+static void wake(struct bucket *bucket, uint64_t tag)
 {
-    if (lfset__load_sc(&bucket->sleepers) != 0) { // [wait.register]
+    uint32_t sleepers = lfset__load_sc(&bucket->sleepers); // [wait.register]
+    if (sleepers != 0) {
         lfset__add_sc(&bucket->sequence, 1);
         lfset__futex_wake_all(&bucket->sequence);
+        lfset__probe(wait__wake, tag, sleepers);
     }
 }
 
 void lfset__wake(uint64_t tag)
 {
-    wake(bucket_of(tag));
+    wake(bucket_of(tag), tag);
 }
 
 void lfset__wake_all(void)
 {
     for (unsigned i = 0; i < BUCKETS; i++) {
-        wake(&buckets[i]);
+        wake(&buckets[i], 0);
     }
 }
 

@@ -2,16 +2,24 @@
 #include "watch/forecast.h"
 
 #include <math.h>
+#ifndef HALFQ
+#define HALFQ 50
+#define STEADY 0.3
+#define STEADYN 1
+#define ABOVE 1.25
+#define HALFWIN 1
+#define SHRINK 0.5
+#endif
 
 enum { CELLS = LFSET__FORECAST_CELLS, LEVELS = LFSET__FORECAST_LEVELS };
 
-static const uint64_t cell_ns = 37500000000;
+static const uint64_t cell_ns = 56250000000;
 /** A gain counts when it is so many times the largest fall. */
-static const double falls_outdone = 2;
+static const double falls_outdone = FO;
 /** A fall is forgotten after so many of the longest intervals between two. */
 static const double intervals_remembered = 4;
 /** Of the cells' highest samples above the line, so many may be outliers. */
-enum { OUTLIERS = 2 };
+enum { OUTLIERS = 1 };
 
 /* ---- small statistics (without libm, which the library does not need otherwise) ---- */
 
@@ -64,7 +72,7 @@ static double normal(double z)
     return z < 0 ? tail : 1 - tail;
 }
 
-static double theil_sen(const double *x, const double *y, unsigned count)
+static double theil_sen(const double *x, const double *y, unsigned count, unsigned percent)
 {
     double slopes[CELLS * (CELLS - 1) / 2];
     unsigned pairs = 0;
@@ -73,7 +81,7 @@ static double theil_sen(const double *x, const double *y, unsigned count)
             slopes[pairs++] = (y[j] - y[i]) / (x[j] - x[i]);
         }
     }
-    return select_kth(slopes, pairs, pairs / 2);
+    return select_kth(slopes, pairs, pairs * percent / 100);
 }
 
 /** Kendall's S: pairs that rise minus pairs that fall. */
@@ -143,10 +151,7 @@ static double confidence_above(const double *x, const double *y, unsigned count,
 static void falls_note(struct lfset__forecast_falls *falls, double time, double value, bool first)
 {
     if (first) {
-        *falls = (struct lfset__forecast_falls){.top = value, .bottom = value, .last = time};
-    }
-    if (falls->largest > 0 && time - falls->last > intervals_remembered * falls->interval) {
-        *falls = (struct lfset__forecast_falls){.top = value, .bottom = value, .last = time};
+        *falls = (struct lfset__forecast_falls){.top = value, .bottom = value, .last = time, .begin = time};
     }
     if (falls->falling && value > falls->bottom + falls->largest / 2) {
         falls->falling = false;
@@ -169,7 +174,17 @@ static void falls_note(struct lfset__forecast_falls *falls, double time, double 
             falls->last = time;
         }
         falls->largest = fall > falls->largest ? fall : falls->largest;
+        if (falls->largest > 2 * falls->known) { // of another kind than those before
+            falls->known = falls->largest;
+            falls->interval = time - falls->begin;
+        }
     }
+}
+
+static double falls_on_record(const struct lfset__forecast_falls *falls, double time)
+{
+    const bool overdue = time - falls->last > intervals_remembered * falls->interval;
+    return overdue ? 0 : falls->largest;
 }
 
 static double largest_fall(const double *y, unsigned count)
@@ -183,6 +198,15 @@ static double largest_fall(const double *y, unsigned count)
 }
 
 /* ---- a level ---- */
+
+/** What is still to come after two gains in equal times, if more follow in the same ratio. `noise` may be
+ * what made the second one smaller. */
+static double levels_off(double first, double second, double noise)
+{
+    const double decay = first - second - noise;
+    const double last = second + noise / 2;
+    return decay <= 0 ? INFINITY : last <= 0 ? 0 : last * last / decay;
+}
 
 /** Draws the line through `count` cells, oldest first. */
 static struct lfset__forecast_line draw(const struct lfset__forecast_cell *cells, unsigned count,
@@ -201,35 +225,44 @@ static struct lfset__forecast_line draw(const struct lfset__forecast_cell *cells
     if (y[count - 1] - y[0] <= fall || kendall(y, count) <= 0) {
         return line;
     }
-    const unsigned half = count / 2;
-    const double older = theil_sen(x, y, half);
-    const double newer = theil_sen(x + count - half, y + count - half, half);
-    double slope = theil_sen(x, y, count);
-    slope = older < slope ? older : slope;
-    slope = newer < slope ? newer : slope;
-    if (slope <= 0 || slope * line.span < falls_outdone * fall) {
+    // Gains of the quarters, of the halves and of all, each robust.
+    const unsigned quarter = count / 4, half = count / 2;
+    double gain[4], least = INFINITY;
+    for (unsigned i = 0; i < 4; i++) {
+        const unsigned from = i * (count - quarter) / 3;
+        gain[i] = theil_sen(x + from, y + from, quarter, 50) * line.span / 4;
+        least = gain[i] < least ? gain[i] : least;
+    }
+    const double older = theil_sen(x, y, half, HALFQ) * line.span / 2;
+    const double newer = theil_sen(x + count - half, y + count - half, half, HALFQ) * line.span / 2;
+    double all = theil_sen(x, y, count, 50) * line.span;
+    all = 2 * older < all ? 2 * older : all;
+    all = 2 * newer < all ? 2 * newer : all;
+    const double noise = SHRINK * fall_within;
+    if (all <= 0 || all < falls_outdone * fall || least < STEADY * all / 4 - fmin(STEADYN * fall_within, all / CAP)) {
         return line;
     }
     line.grows = true;
-    line.slope = slope;
-    line.slack = slope * line.span / 2;
-    line.confidence = confidence_above(x, y, count, slope, slope / 2);
+    line.slope = all / line.span;
+    line.slack = all / 2;
+    line.confidence = confidence_above(x, y, count, line.slope, line.slope / 2);
 
     double heights[CELLS];
+    const double newer_slope = newer / (line.span / 2);
     for (unsigned i = 0; i < half; i++) { // of the newer half, whose slope this is or almost is
         const unsigned cell = count - half + i;
-        heights[i] = y[cell] - newer * x[cell];
+        heights[i] = y[cell] - newer_slope * x[cell];
     }
     line.time = x[count - 1];
-    line.value = select_kth(heights, half, half / 2) + newer * line.time;
+    line.value = select_kth(heights, half, half / 2) + newer_slope * line.time;
     for (unsigned i = 0; i < count; i++) {
-        heights[i] = (double)cells[i].high - y[i];
+        const double next = i + 1 < count && y[i + 1] > y[i] ? y[i + 1] : y[i];
+        heights[i] = (double)cells[i].high > next ? (double)cells[i].high - next : 0;
     }
-    line.above = select_kth(heights, count, count - 1 - OUTLIERS);
-    if (newer < older) {
-        const double gain = newer * line.span / 2;
-        line.ceiling = line.value + gain * newer / (older - newer);
-    }
+    line.above = ABOVE * select_kth(heights, count, count - 1 - OUTLIERS);
+    const double by_halves = line.value + levels_off(older, newer, noise);
+    const double by_quarters = line.value + levels_off(gain[2], gain[3], noise);
+    line.ceiling = by_halves < by_quarters ? by_halves : by_quarters;
     return line;
 }
 
@@ -247,7 +280,11 @@ static void level_add(struct lfset__forecast *forecast, unsigned index,
     }
     // Half as many cells see as much on one level as all on the level below.
     if (count >= (index == 0 ? CELLS : CELLS / 2)) {
-        level->line = draw(ordered, count, level->falls.largest);
+        const double fall = falls_on_record(&level->falls, cell->time);
+        level->line = draw(ordered, count, fall);
+        if (!level->line.grows && index > 0 && count > CELLS / 2) {
+            level->line = draw(ordered + count - CELLS / 2, CELLS / 2, fall);
+        }
     }
     if (level->count % 2 == 0 && index + 1 < LEVELS) {
         const struct lfset__forecast_cell *a = &ordered[count - 2], *b = &ordered[count - 1];
@@ -303,7 +340,8 @@ struct lfset__outlook lfset__forecast_read(const struct lfset__forecast *forecas
     const double current = forecast->in_cell > 0 && forecast->sum / forecast->in_cell < newest
                                ? forecast->sum / forecast->in_cell
                                : newest;
-    for (unsigned i = 0; i < LEVELS; i++) {
+    double ceiling = INFINITY;
+    for (unsigned i = LEVELS; i-- > 0;) {
         const struct lfset__forecast_line *line = &forecast->levels[i].line;
         const double value = line->value + line->slope * (now - line->time);
         if (!line->grows || current < value - line->slack) {
@@ -311,10 +349,13 @@ struct lfset__outlook lfset__forecast_read(const struct lfset__forecast *forecas
         }
         struct lfset__outlook outlook = {
             .slope = line->slope, .to_limit = NAN, .confidence = line->confidence};
-        if (line->ceiling + line->above >= limit) { // false for a limit that is NaN
+        if (current < line->ceiling + line->slack / 2 && line->ceiling + line->above < ceiling) {
+            ceiling = line->ceiling + line->above;
+        }
+        if (ceiling >= limit) { // false for a limit that is NaN
             const double to_limit = (limit - value - line->above) / line->slope;
             outlook.to_limit = to_limit > 0 ? to_limit : 0;
-            outlook.told = to_limit <= line->span;
+            outlook.told = to_limit <= line->span && line->confidence >= 0.9;
         }
         const bool sooner = !(outlook.to_limit >= best.to_limit); // also when `best` has none
         if (best.slope == 0 || (outlook.told && !best.told) ||

@@ -51,6 +51,8 @@ struct lfset__forecast_cell {
 struct lfset__forecast_falls {
     double top, bottom; /**< since the last fall began; since it ended */
     double largest;     /**< 0: none is on record */
+    double known;       /**< how large when the interval was measured */
+    double begin;       /**< of the record */
     double last;        /**< when the last large one was */
     double interval;    /**< the longest between two of them */
     bool falling;
