@@ -286,7 +286,11 @@ static void set_end(struct crew *crew)
 
 static int set_renew(struct crew *crew)
 {
+    char name[64];
+    snprintf(name, sizeof(name), "stress-%s-%s", crew->options->target->name,
+             crew->options->domain == LFSET_HP ? "hp" : "rcu");
     const struct target_options o = {
+        .observed = crew->options->observe ? name : NULL,
         .domain = crew->options->domain,
         .capacity = crew->options->workload.capacity,
         .seed = noise_seed(crew->options->seed, crew->result->sets, 5),

@@ -32,6 +32,7 @@ struct run_options {
     int noise;           /**< 1: disturb three rounds of four; 0: never */
     int churn;           /**< threads end and start between rounds */
     int stall;           /**< in every other round one thread is stopped inside an operation */
+    int observe;         /**< the set has a name of its own and counts */
     double seconds;      /**< stop after so long; 0: no limit */
     uint64_t ops;        /**< stop after so many operations; 0: no limit */
     uint64_t budget;     /**< of the checker; 0: its default */

@@ -10,6 +10,7 @@
 #include <argp.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <lfset/observe.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -48,6 +49,7 @@ struct settings {
     double hang;
     int churn;
     int stall;
+    int observe;
 };
 
 enum option_key {
@@ -72,6 +74,7 @@ enum option_key {
     OPTION_HANG,
     OPTION_CHURN,
     OPTION_STALL,
+    OPTION_OBSERVE,
 };
 
 static const struct argp_option option_list[] = {
@@ -116,6 +119,8 @@ static const struct argp_option option_list[] = {
      "In every other round one thread is stopped inside an operation until the others have "
      "finished, which they must",
      3},
+    {"observe", OPTION_OBSERVE, NULL, 0,
+     "The sets count and are watched: see them with lfset top, inspect, exporter and so on", 3},
     {NULL, 0, NULL, 0, "What is written:", 4},
     {"history", OPTION_HISTORY, "FILE", 0,
      "The last round's history, or the offending one (binary when FILE ends in .bin). A violation "
@@ -233,6 +238,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case OPTION_STALL:
         s->stall = 1;
         break;
+    case OPTION_OBSERVE:
+        s->observe = 1;
+        break;
     case ARGP_KEY_END:
         if (s->ops != 0 && s->seconds > 0)
             argp_error(state, "--ops and --seconds exclude each other");
@@ -299,6 +307,17 @@ static void choose_clock(struct settings *s)
     s->clock = RECORD_CLOCK_COUNTER;
 }
 
+static void observe_or_exit(void)
+{
+    const int rc = lfset_watch_start(NULL);
+
+    if (rc != 0) {
+        fprintf(stderr, "lfset-stress: --observe: the sets cannot be watched: %s\n", strerror(-rc));
+        exit(EXIT_VIOLATION);
+    }
+    printf("process %d is observed: lfset top %d\n", (int)getpid(), (int)getpid());
+}
+
 static size_t add_run(struct report *report, const struct settings *s, const struct target *target,
                       enum lfset_domain domain, const struct workload *workload)
 {
@@ -321,6 +340,7 @@ static size_t add_run(struct report *report, const struct settings *s, const str
                               .noise = s->noise,
                               .churn = s->churn,
                               .stall = s->stall,
+                              .observe = s->observe,
                               .all_rounds = s->all_rounds_file,
                               .all_rounds_binary =
                                   s->all_rounds && violation_history_is_binary(s->all_rounds),
@@ -547,6 +567,8 @@ int main(int argc, char **argv)
     report.clock = s.clock == RECORD_CLOCK_TSC ? "tsc" : "counter";
     printf("%u threads on %ld processors, clock %s, noise %s\n", report.threads, report.processors,
            report.clock, s.noise ? "on" : "off");
+    if (s.observe)
+        observe_or_exit();
     fflush(stdout);
     plan(&report, &s);
     noise_install();

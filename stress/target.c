@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "target.h"
 
+#include <lfset/observe.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -55,12 +56,17 @@ void target_notice_clear(void)
 
 struct lfset_options target_lfset_options(const struct target_options *options)
 {
+    static const struct lfset_observe counted = LFSET_OBSERVE_INIT;
     struct lfset_options o = LFSET_OPTIONS_INIT;
 
     o.domain = options->domain;
     o.capacity = options->capacity;
     o.seed = options->seed;
     o.name = "stress";
+    if (options->observed) {
+        o.name = options->observed;
+        o.observe = &counted;
+    }
     return o;
 }
 

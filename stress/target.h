@@ -18,8 +18,9 @@
 
 struct target_options {
     enum lfset_domain domain;
-    uint64_t capacity; /**< keys to have room for at once */
-    uint64_t seed;     /**< hash seed, never 0: the run can be repeated */
+    uint64_t capacity;    /**< keys to have room for at once */
+    uint64_t seed;        /**< hash seed, never 0: the run can be repeated */
+    const char *observed; /**< it counts, and has this name; NULL: it is not observed */
 };
 
 /** How often the set was rebuilt, and what it is made of now. */

@@ -11,15 +11,51 @@ MAKE=${MAKE-make}
 export BUILD CC MAKE
 logs=$BUILD/test/logs
 limit=600 # seconds: a hanging test fails
-passed=0
-failed=0
-skipped=0
+numbers=$logs/numbers # passed, failed, skipped; a line for each test
+processors=$(nproc 2>/dev/null || echo 1)
 mkdir -p "$logs"
+: >"$numbers"
 
 # count LOG PATTERN
 count()
 {
     grep -c -e "$2" "$1"
+}
+
+# judge NAME LOG STATUS SECONDS: a line for the test, what failed, and its numbers for the sum
+judge()
+{
+    bad=$(count "$2" '^not ok ')
+    skips=$(count "$2" '^ok .*# SKIP')
+    good=$(($(count "$2" '^ok ') - skips))
+    # Criterion's workers report leaks and pass all the same
+    if grep -q 'ERROR: LeakSanitizer' "$2"; then
+        bad=$((bad + 1))
+    fi
+    if [ $((good + bad + skips)) -eq 0 ]; then
+        case $3 in
+        0) good=1 ;;
+        77) skips=1 ;;
+        *) bad=1 ;;
+        esac
+    elif [ "$3" -ne 0 ] && [ "$bad" -eq 0 ]; then
+        bad=1 # died between two tests, or after the last
+    fi
+    echo "$good $bad $skips" >>"$numbers"
+
+    verdict=ok
+    [ "$bad" -eq 0 ] || verdict=FAILED
+    [ "$((good + bad))" -gt 0 ] || verdict=skipped
+    printf '%-8s %-34s %4d passed, %d failed, %d skipped (%d s)\n' \
+        "$verdict" "$1" "$good" "$bad" "$skips" "$4" | sed 's/, 0 skipped//'
+    if [ "$bad" -ne 0 ]; then
+        echo "         exit status $3; from $2:"
+        if grep -q '^not ok ' "$2"; then
+            grep -A 12 '^not ok ' "$2" | head -n 80
+        else
+            tail -n 30 "$2"
+        fi | sed 's/^/         | /'
+    fi
 }
 
 # run NAME COMMAND...
@@ -31,54 +67,33 @@ run()
     start=$(date +%s)
     timeout -k 30 "$limit" "$@" >"$log" 2>&1 </dev/null
     status=$?
-    seconds=$(($(date +%s) - start))
-
-    bad=$(count "$log" '^not ok ')
-    skips=$(count "$log" '^ok .*# SKIP')
-    good=$(($(count "$log" '^ok ') - skips))
-    # Criterion's workers report leaks and pass all the same
-    if grep -q 'ERROR: LeakSanitizer' "$log"; then
-        bad=$((bad + 1))
-    fi
-    if [ $((good + bad + skips)) -eq 0 ]; then
-        case $status in
-        0) good=1 ;;
-        77) skips=1 ;;
-        *) bad=1 ;;
-        esac
-    elif [ $status -ne 0 ] && [ "$bad" -eq 0 ]; then
-        bad=1 # died between two tests, or after the last
-    fi
-
-    verdict=ok
-    [ "$bad" -eq 0 ] || verdict=FAILED
-    [ "$((good + bad))" -gt 0 ] || verdict=skipped
-    printf '%-8s %-34s %4d passed, %d failed, %d skipped (%d s)\n' \
-        "$verdict" "$name" "$good" "$bad" "$skips" "$seconds" | sed 's/, 0 skipped//'
-    if [ "$bad" -ne 0 ]; then
-        echo "         exit status $status; from $log:"
-        if grep -q '^not ok ' "$log"; then
-            grep -A 12 '^not ok ' "$log" | head -n 80
-        else
-            tail -n 30 "$log"
-        fi | sed 's/^/         | /'
-    fi
-    passed=$((passed + good))
-    failed=$((failed + bad))
-    skipped=$((skipped + skips))
+    # at once, so that lines of several that run at a time do not mingle
+    lines=$(judge "$name" "$log" $status $(($(date +%s) - start)))
+    echo "$lines"
 }
 
-# run_each NAME DIRECTORY SOURCES [ARGUMENT...]: the program in the directory of each of the sources
+# run_each NAME DIRECTORY SOURCES [ARGUMENT...]: the program in the directory of each of the sources, as many
+# at a time as there are processors
 run_each()
 {
     kind=$1
     directory=$2
     sources=$3
     shift 3
+    running=
     for source in $sources; do
         program=$(basename "$source" .c)
-        run "$kind $program" "$directory/$program" "$@"
+        run "$kind $program" "$directory/$program" "$@" &
+        running="$running $!"
+        if [ "$(echo "$running" | wc -w)" -ge "$processors" ]; then
+            # the oldest; the others go on
+            oldest=${running# }
+            oldest=${oldest%% *}
+            wait "$oldest"
+            running=${running#" $oldest"}
+        fi
     done
+    wait
 }
 
 # stress NAME BUILD-DIRECTORY ARGUMENT...
@@ -93,10 +108,11 @@ stress()
 # close: the last line, and the exit status
 close()
 {
-    closing="$passed passed, $failed failed"
-    [ "$skipped" -eq 0 ] || closing="$closing, $skipped skipped"
-    echo "$closing"
-    [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+    awk '{ passed += $1; failed += $2; skipped += $3 }
+        END {
+            printf "%d passed, %d failed%s\n", passed, failed, skipped ? ", " skipped " skipped" : ""
+            exit failed > 0 || passed == 0
+        }' "$numbers"
     exit
 }
 

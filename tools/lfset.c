@@ -38,6 +38,7 @@ static const struct verb {
     {"profile", tool_observe, "tell whose keys stay in a process's sets"},
     {"ps", tool_observe, "list the processes that have sets to see"},
     {"report", tool_observe, "draw a process's sets as a page"},
+    {"save", tool_observe, "keep what a process publishes about its sets in a file"},
     {"soak", NULL, "run everything for hours, and draw what it costs in memory"},
     {"stress", NULL, "run a set under stress and check that it stays linearizable"},
     {"top", tool_observe, "watch the sets of processes"},

@@ -73,7 +73,7 @@ struct lfset_profile_options {
 /** One call stack's keys in one set. */
 struct lfset_profile_entry {
     const char *set;
-    const uint64_t *frames; /**< return addresses, innermost first */
+    const uint64_t *frames; /**< return addresses, innermost first, without those in lfset */
     unsigned depth;
     int64_t live;     /**< keys, as options.values says */
     int64_t bytes;    /**< the same of their bytes */

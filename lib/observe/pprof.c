@@ -221,8 +221,7 @@ static bool put_sample(struct writing *writing, const struct lfset_profile_entry
     }
     bool done = message_open(&packed);
     if (done) {
-        unsigned inside = lfset__symbols_inside(writing->symbols, entry->frames, entry->depth);
-        for (unsigned i = inside; i < entry->depth; i++) {
+        for (unsigned i = 0; i < entry->depth; i++) {
             put_varint(packed.out, location_id(writing, entry->frames[i]));
         }
         done = put_message(sample.out, 1, &packed);
@@ -297,12 +296,11 @@ static void put_all(struct writing *writing)
     }
 }
 
-int lfset__profile_pprof(const struct lfset_profile *profile, struct lfset_symbols *symbols,
-                         FILE *out)
+int lfset__profile_pprof(const struct lfset_profile *profile, FILE *out)
 {
     struct writing writing = {
         .profile = profile,
-        .symbols = symbols,
+        .symbols = lfset__profile_symbols(profile),
         .out = out,
         .symbolized = calloc(lfset__profile_process(profile)->module_count + 1, sizeof(bool)),
     };

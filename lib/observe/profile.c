@@ -2,7 +2,8 @@
 /**
  * @file profile.c
  * Profiles from observations: samples are grouped by what their set is called and by the addresses of their
- * stack, in the address space of the last observation.
+ * stack, in the address space of the last observation. Frames within lfset itself are left out before:
+ * they say by which way through it a key was added, which is not what anybody asked.
  */
 #define _GNU_SOURCE
 #include "observe/profile.h"
@@ -27,8 +28,9 @@ struct group {
 };
 
 struct profile {
-    struct lfset_profile seen; /* what the user sees; first */
-    struct lfset_observation process;
+    struct lfset_profile seen;        /* what the user sees; first */
+    struct lfset_observation process; /* the last one: its modules, no more */
+    struct lfset_symbols *symbols;    /* of that */
     struct lfset_profile_entry *entries;
     struct group **groups;
     size_t group_count;
@@ -39,6 +41,7 @@ struct making {
     uint64_t *moments; /* that they show */
     size_t count;
     const struct lfset_profile_options *options;
+    struct lfset_symbols *symbols;
     void *groups; /* a tree of struct group (tsearch) */
     size_t group_count;
 };
@@ -46,6 +49,11 @@ struct making {
 const struct lfset_observation *lfset__profile_process(const struct lfset_profile *profile)
 {
     return &((const struct profile *)(const void *)profile)->process;
+}
+
+struct lfset_symbols *lfset__profile_symbols(const struct lfset_profile *profile)
+{
+    return ((const struct profile *)(const void *)profile)->symbols;
 }
 
 int64_t lfset__profile_idle_us(const struct lfset_profile_entry *entry)
@@ -160,18 +168,18 @@ static struct group *group_of(struct making *making, const struct lfset_observat
 {
     char number[32];
     const uint64_t *frames = NULL;
-    struct group wanted = {.set = number,
-                           .depth = lfset_observation_stack(observation, stack, &frames)};
-    uint64_t *moved = malloc((wanted.depth + 1) * sizeof *moved);
+    unsigned depth = lfset_observation_stack(observation, stack, &frames);
+    uint64_t *moved = malloc((depth + 1) * sizeof *moved);
     if (!moved) {
         return NULL;
     }
     const struct lfset_observation *last = making->observations[making->count - 1];
     bool same = same_process(observation, last);
-    for (unsigned i = 0; i < wanted.depth; i++) {
+    for (unsigned i = 0; i < depth; i++) {
         moved[i] = same ? frames[i] : move_address(observation, last, frames[i]);
     }
-    wanted.frames = moved;
+    unsigned inside = lfset__symbols_inside(making->symbols, moved, depth);
+    struct group wanted = {.frames = moved + inside, .depth = depth - inside};
     snprintf(number, sizeof number, "#%" PRIu64, set->id);
     wanted.set = *set->name ? set->name : number;
 
@@ -393,24 +401,19 @@ static void keep_group(void *group)
     (void)group; // the profile has it now
 }
 
-static struct lfset_profile *profile_make(struct making *making)
+/* Takes the groups. */
+static int profile_fill(struct profile *profile, struct making *making)
 {
-    struct profile *profile = calloc(1, sizeof *profile);
-    if (!profile) {
-        return NULL;
-    }
     profile->groups = calloc(making->group_count + 1, sizeof(struct group *));
     profile->entries = calloc(making->group_count + 1, sizeof *profile->entries);
-    if (!profile->groups || !profile->entries ||
-        copy_process(profile, making->observations[making->count - 1]) != 0) {
-        lfset_profile_free(&profile->seen);
-        return NULL;
+    if (!profile->groups || !profile->entries) {
+        return -ENOMEM;
     }
     twalk_r(making->groups, collect_group, profile);
     tdestroy(making->groups, keep_group);
     making->groups = NULL;
     fill(profile, making);
-    return &profile->seen;
+    return 0;
 }
 
 static bool are_valid(const struct lfset_observation *const *observations, size_t count,
@@ -434,25 +437,30 @@ int lfset_profile_make(struct lfset_profile **profile,
     if (!profile || !observations || !are_valid(observations, count, options)) {
         return -EINVAL;
     }
+    *profile = NULL;
+    struct profile *made = calloc(1, sizeof *made);
     struct making making = {.observations = observations,
                             .moments = calloc(count, sizeof *making.moments),
                             .count = count,
                             .options = options};
-    int error = making.moments ? 0 : -ENOMEM;
-    *profile = NULL;
+    int error = made && making.moments ? copy_process(made, observations[count - 1]) : -ENOMEM;
+    error = error ? error : lfset_symbols_open(&made->symbols, &made->process);
     for (size_t i = 0; i < count && !error; i++) {
+        making.symbols = made->symbols;
         making.moments[i] = moment_of(observations[i]);
     }
     for (size_t i = 0; i < count && !error; i++) {
         error = add_observation(&making, i);
     }
-    if (!error) {
-        *profile = profile_make(&making);
-        error = *profile ? 0 : -ENOMEM;
-    }
+    error = error ? error : profile_fill(made, &making);
     tdestroy(making.groups, group_free);
     free(making.moments);
-    return error;
+    if (error) {
+        lfset_profile_free(made ? &made->seen : NULL);
+        return error;
+    }
+    *profile = &made->seen;
+    return 0;
 }
 
 void lfset_profile_free(struct lfset_profile *freed)
@@ -464,6 +472,7 @@ void lfset_profile_free(struct lfset_profile *freed)
     for (size_t i = 0; i < profile->group_count; i++) {
         group_free(profile->groups[i]);
     }
+    lfset_symbols_close(profile->symbols);
     for (size_t i = 0; i < profile->process.module_count; i++) {
         free((char *)(uintptr_t)profile->process.modules[i].path);
     }

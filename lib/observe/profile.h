@@ -14,12 +14,13 @@
 
 /** The process whose addresses a profile has: an observation that has nothing but its modules. */
 const struct lfset_observation *lfset__profile_process(const struct lfset_profile *profile);
+/** Its names. */
+struct lfset_symbols *lfset__profile_symbols(const struct lfset_profile *profile);
 
 /** An entry's sum of idle times, in microseconds. */
 int64_t lfset__profile_idle_us(const struct lfset_profile_entry *entry);
 
 /** Writes profile.proto. @return 0 or -ENOMEM; `out` tells of errors itself. */
-int lfset__profile_pprof(const struct lfset_profile *profile, struct lfset_symbols *symbols,
-                         FILE *out);
+int lfset__profile_pprof(const struct lfset_profile *profile, FILE *out);
 
 #endif

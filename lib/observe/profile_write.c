@@ -57,11 +57,10 @@ static struct name plain(const char *set)
 static void text_stack(const struct lfset_profile_entry *entry, struct lfset_symbols *symbols,
                        FILE *out)
 {
-    unsigned first = lfset__symbols_inside(symbols, entry->frames, entry->depth);
     if (entry->depth == 0) {
         fputs("      (its stack did not fit into the registry)\n", out);
     }
-    for (unsigned i = first; i < entry->depth; i++) {
+    for (unsigned i = 0; i < entry->depth; i++) {
         const struct lfset_frame *calls;
         int count = lfset_symbols_find(symbols, entry->frames[i], &calls);
         for (int call = 0; call < count; call++) {
@@ -165,8 +164,7 @@ static void folded_write(const struct lfset_profile *profile, struct lfset_symbo
             continue;
         }
         folded_name(plain(entry->set).text, out);
-        unsigned first = lfset__symbols_inside(symbols, entry->frames, entry->depth);
-        for (unsigned frame = entry->depth; frame > first; frame--) {
+        for (unsigned frame = entry->depth; frame > 0; frame--) {
             const struct lfset_frame *calls;
             int count = lfset_symbols_find(symbols, entry->frames[frame - 1], &calls);
             for (int call = count; call > 0; call--) {
@@ -224,8 +222,7 @@ static void heap_write(const struct lfset_profile *profile, struct lfset_symbols
             continue;
         }
         heap_line(entry->live, entry->bytes, "", out);
-        for (unsigned frame = lfset__symbols_inside(symbols, entry->frames, entry->depth);
-             frame < entry->depth; frame++) {
+        for (unsigned frame = 0; frame < entry->depth; frame++) {
             fprintf(out, " 0x%012" PRIx64, entry->frames[frame]);
         }
         putc('\n', out);
@@ -249,8 +246,7 @@ static json_t *json_text(const char *text)
 static json_t *json_frames(const struct lfset_profile_entry *entry, struct lfset_symbols *symbols)
 {
     json_t *frames = json_array();
-    for (unsigned i = lfset__symbols_inside(symbols, entry->frames, entry->depth); i < entry->depth;
-         i++) {
+    for (unsigned i = 0; i < entry->depth; i++) {
         const struct lfset_frame *calls;
         int count = lfset_symbols_find(symbols, entry->frames[i], &calls);
         for (int call = 0; call < count; call++) {
@@ -324,11 +320,8 @@ int lfset_profile_write(const struct lfset_profile *profile, enum lfset_profile_
     if (!profile || !out || format > LFSET_PROFILE_JSON) {
         return -EINVAL;
     }
-    struct lfset_symbols *symbols;
-    int error = lfset_symbols_open(&symbols, lfset__profile_process(profile));
-    if (error) {
-        return error;
-    }
+    struct lfset_symbols *symbols = lfset__profile_symbols(profile);
+    int error = 0;
     switch (format) {
     case LFSET_PROFILE_TEXT:
         text_write(profile, symbols, out);
@@ -340,13 +333,12 @@ int lfset_profile_write(const struct lfset_profile *profile, enum lfset_profile_
         heap_write(profile, symbols, out);
         break;
     case LFSET_PROFILE_PPROF:
-        error = lfset__profile_pprof(profile, symbols, out);
+        error = lfset__profile_pprof(profile, out);
         break;
     case LFSET_PROFILE_JSON:
         error = json_write(profile, symbols, out);
         break;
     }
-    lfset_symbols_close(symbols);
     bool failed = fflush(out) != 0 || ferror(out);
     return error ? error : failed ? -EIO : 0;
 }

@@ -99,8 +99,10 @@
 #ifdef LFSET__PROBES
 
 #ifdef __clang__
-#define STAP_SDT_ARG_CONSTRAINT nr // where memory would do, too, clang puts the arguments there first
-#pragma clang diagnostic ignored "-Wgnu-zero-variadic-macro-arguments" // in sdt.h, wherever it is used
+#define STAP_SDT_ARG_CONSTRAINT                                                                    \
+    nr // where memory would do, too, clang puts the arguments there first
+#pragma clang diagnostic ignored                                                                   \
+    "-Wgnu-zero-variadic-macro-arguments" // in sdt.h, wherever it is used
 #endif
 #define _SDT_HAS_SEMAPHORES 1
 #define SDT_USE_VARIADIC 1

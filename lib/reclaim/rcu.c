@@ -26,8 +26,8 @@ static struct lfset__retired *retired_of(struct rcu_head *link)
 static void reclaim_now(struct rcu_head *link)
 {
     struct lfset__retired *retired = retired_of(link);
-    size_t bytes = retired->bytes; // it will be gone
     lfset__tsan_acquire(&lfset__rcu_grace);
+    size_t bytes = retired->bytes; // it will be gone
     lfset__probe(reclaim__start, LFSET_RCU);
     lfset__account_reclaim(&lfset__rcu_account, retired);
     lfset__probe(reclaim__done, LFSET_RCU, 1, bytes, 0, 0);

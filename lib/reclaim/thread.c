@@ -13,6 +13,7 @@
 #include "reclaim/rcu.h"
 #include "reclaim/reclaim.h"
 #include "record/registry.h"
+#include "record/samples.h"
 #include "record/sections.h"
 
 __thread struct lfset__thread *lfset__self __attribute__((tls_model("initial-exec")));
@@ -46,10 +47,12 @@ static void before_fork(void)
     }
     pthread_rwlock_wrlock(&fork_lock);
     lfset__registry_before_fork();
+    lfset__samples_before_fork();
 }
 
 static void after_fork_in_parent(void)
 {
+    lfset__samples_after_fork_in_parent();
     lfset__registry_after_fork_in_parent();
     pthread_rwlock_unlock(&fork_lock);
     if (!urcu_left_alone) {
@@ -67,6 +70,7 @@ static void after_fork_in_child(void)
     lfset__hp_after_fork_in_child(lfset__self);
     lfset__stacks_after_fork_in_child();
     lfset__registry_after_fork_in_child(lfset__self ? lfset__self->slot : NULL);
+    lfset__samples_after_fork_in_child();
 }
 
 static void detach(struct lfset__thread *self)

@@ -95,6 +95,13 @@ int lfset__about_create(struct lfset__about **about, void *set, enum lfset_kind 
                         enum lfset_domain domain, const struct lfset__about_ops *ops,
                         const struct lfset_allocator *allocator, const char *name,
                         const struct lfset_observe *observe);
+/* What watch/, which is above the sets, adds to some of them. */
+/** expiry.h: before the set is used. @return 0 or -ENOMEM. */
+int lfset__expiry_create(struct lfset__about *about);
+void lfset__expiry_destroy(struct lfset__about *about);
+/** guard.h: frees what it remembers of the set. */
+void lfset__guard_destroy(struct lfset__about *about);
+
 /** Before the set is used: what its operations look at. @return whether they must look. */
 bool lfset__about_prepare(struct lfset__about *about);
 /** Lists the set, which is whole now. */

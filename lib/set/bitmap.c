@@ -439,6 +439,7 @@ int lfset_bitmap_add(struct lfset_bitmap *set, uint64_t member)
     }
     struct lfset__key key = lfset__key_of(member);
     int result = one_member(base_of(set), &key, LFSET__ADD);
+    lfset__tell(base_of(set), member, LFSET__ADD, result, lfset__probe_caller());
     if (result == 1) {
         notify(base_of(set), member);
     }
@@ -452,6 +453,7 @@ int lfset_bitmap_remove(struct lfset_bitmap *set, uint64_t member)
     }
     struct lfset__key key = lfset__key_of(member);
     int result = one_member(base_of(set), &key, LFSET__REMOVE);
+    lfset__tell(base_of(set), member, LFSET__REMOVE, result, lfset__probe_caller());
     if (result == 1) {
         notify(base_of(set), member);
     }
@@ -505,6 +507,7 @@ static void batch_raw(struct lfset__set *set, const uint64_t *members, size_t fi
     prefetch(lfset__walk_root(&walk), keys, size, op != LFSET__CONTAINS);
     for (size_t i = 0; i < size; i++) {
         int result = lfset__one_in(&walk, &keys[i], op);
+        lfset__tell(set, members[first + i], op, result, tally->caller);
         lfset__tally_add(tally, first + i, result);
         count_sampled(set, &keys[i], op);
         if (op == LFSET__REMOVE && keys[i].emptied) {
@@ -521,7 +524,7 @@ static void batch(struct lfset__set *set, const uint64_t *members, size_t first,
                   struct lfset__tally *tally, const enum lfset__op op)
 {
     int8_t seen[LFSET__BATCH];
-    struct lfset__tally mine = {.results = seen};
+    struct lfset__tally mine = {.results = seen, .caller = tally->caller};
     if (!lfset__is_observed(set)) {
         batch_raw(set, members, first, size, tally, op);
         return;
@@ -544,7 +547,7 @@ static void batch(struct lfset__set *set, const uint64_t *members, size_t first,
 LFSET__INLINE int64_t many(const struct lfset_bitmap *set, const uint64_t *members, size_t count,
                            int8_t *results, const enum lfset__op op)
 {
-    struct lfset__tally tally = {.results = results};
+    struct lfset__tally tally = {.results = results, .caller = lfset__probe_caller()};
     if (!set || (!members && count > 0)) {
         return -EINVAL;
     }
@@ -687,6 +690,7 @@ int lfset_bitmap_pop(struct lfset_bitmap *set, uint64_t *key)
     lfset__walk_leave(&walk);
     if (result == 1) {
         *key = popped.key;
+        lfset__tell(base_of(set), *key, LFSET__REMOVE, 1, lfset__probe_caller());
         if (lfset__is_observed(base_of(set))) {
             lfset__observe(set->base.about, LFSET__REMOVE, 1, *key, 1);
         }
@@ -977,7 +981,13 @@ static int change_observed(struct lfset__set *set, struct lfset__key *key, enum 
 /* Adds or removes all of a key. @return as one(). */
 static int change(struct lfset__set *set, struct lfset__key *key, enum lfset__op op)
 {
+    uint64_t first = member_of(key); // which moves on
     int result = lfset__is_observed(set) ? change_observed(set, key, op) : lfset__raw(set, key, op);
+    if (op == LFSET__ADD) {
+        lfset__probe(keys__add, set, first, key->count);
+    } else {
+        lfset__probe(keys__remove, set, first, key->count);
+    }
     if (key->count > 0) {
         lfset__notify_all(&set->waiting);
     }

@@ -231,6 +231,7 @@ int lfset_bytes_pop(struct lfset_bytes *set, void *buffer, size_t size, size_t *
     lfset__walk_leave(&walk);
     if (result == 1) {
         lfset__observe_popped(base_of(set), popped.node);
+        lfset__tell(base_of(set), popped.node->hash, LFSET__REMOVE, 1, lfset__probe_caller());
         *length = popped.node->length;
         if (*length > 0) {
             memcpy(buffer, bytes_of(popped.node)->data, *length);
@@ -247,7 +248,7 @@ int lfset_bytes_pop(struct lfset_bytes *set, void *buffer, size_t size, size_t *
 static int64_t many(const struct lfset_bytes *set, const struct lfset_string *keys, size_t count,
                     int8_t *results, const enum lfset__op op)
 {
-    struct lfset__tally tally = {.results = results};
+    struct lfset__tally tally = {.results = results, .caller = lfset__probe_caller()};
     struct lfset__key batch[LFSET__BATCH];
     if (!set || (!keys && count > 0)) {
         return -EINVAL;

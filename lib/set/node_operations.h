@@ -60,11 +60,11 @@ static __attribute__((noinline)) int lfset__one_observed(struct lfset__set *set,
 LFSET__INLINE int lfset__one(struct lfset__set *set, struct lfset__key *key,
                              const enum lfset__op op)
 {
-    if (lfset__is_observed(set)) {
-        return lfset__one_observed(set, key, op);
-    }
-    return set->path == LFSET__PATH_HP ? lfset__one_domain(&lfset__hp, set, key, op)
-                                       : lfset__one_domain(&lfset__rcu, set, key, op);
+    int result = lfset__is_observed(set)       ? lfset__one_observed(set, key, op)
+                 : set->path == LFSET__PATH_HP ? lfset__one_domain(&lfset__hp, set, key, op)
+                                               : lfset__one_domain(&lfset__rcu, set, key, op);
+    lfset__tell(set, key->hash, op, result, lfset__probe_caller());
+    return result;
 }
 
 static int lfset__ask(struct lfset__set *set, struct lfset__key *key)
@@ -119,7 +119,9 @@ static inline void lfset__batch_raw(struct lfset__set *set, struct lfset__key *k
     lfset__prefetch_homes(slice, keys, size, op != LFSET__CONTAINS);
     lfset__prefetch_nodes(slice, keys, size);
     for (size_t i = 0; i < size; i++) {
-        lfset__tally_add(tally, first + i, lfset__one_in(&walk, &keys[i], op));
+        int result = lfset__one_in(&walk, &keys[i], op);
+        lfset__tell(set, keys[i].hash, op, result, tally->caller);
+        lfset__tally_add(tally, first + i, result);
     }
     lfset__walk_leave(&walk);
     for (size_t i = 0; i < size; i++) {
@@ -131,12 +133,14 @@ static inline void lfset__batch(struct lfset__set *set, struct lfset__key *keys,
                                 size_t size, struct lfset__tally *tally, const enum lfset__op op)
 {
     int8_t seen[LFSET__BATCH];
-    struct lfset__tally mine = {.results = seen};
+    struct lfset__tally mine = {.results = seen, .caller = tally->caller};
     if (!lfset__is_observed(set)) {
         lfset__batch_raw(set, keys, first, size, tally, op);
     } else if (op == LFSET__ADD && set->about->special) {
         for (size_t i = 0; i < size; i++) {
-            lfset__tally_add(tally, first + i, lfset__add_specially(set, &keys[i]));
+            int result = lfset__add_specially(set, &keys[i]);
+            lfset__tell(set, keys[i].hash, op, result, tally->caller);
+            lfset__tally_add(tally, first + i, result);
         }
     } else {
         lfset__batch_raw(set, keys, 0, size, &mine, op);

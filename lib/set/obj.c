@@ -387,6 +387,7 @@ int lfset_obj_pop(struct lfset_obj *set, void **object)
     lfset__walk_leave(&walk);
     if (result == 1) {
         lfset__observe_popped(base_of(set), popped.node);
+        lfset__tell(base_of(set), popped.node->hash, LFSET__REMOVE, 1, lfset__probe_caller());
         *object = hand_out(set, popped.node);
     } else {
         no_reference(set);
@@ -399,7 +400,7 @@ int lfset_obj_pop(struct lfset_obj *set, void **object)
 static int64_t many(const struct lfset_obj *set, const void *const *objects, size_t count,
                     int8_t *results, const enum lfset__op op)
 {
-    struct lfset__tally tally = {.results = results};
+    struct lfset__tally tally = {.results = results, .caller = lfset__probe_caller()};
     struct lfset__key batch[LFSET__BATCH];
     if (!set || (!objects && count > 0)) {
         return -EINVAL;

@@ -110,8 +110,9 @@ static inline void lfset__observe_many(struct lfset__about *about, const unsigne
     if (about->counted && changed > 0) {
         lfset__lane_count(about, lfset__counter_of(op), changed);
     }
-    if (op == 2) {
+    if (op == 2 && changed > 0) {
         lfset__members_gone(about, (int64_t)changed);
+        lfset__samples_cleared(about); // which looks what is still there
     }
 }
 

@@ -53,6 +53,17 @@ LFSET__INLINE int lfset__one_in(struct lfset__walk *walk, struct lfset__key *key
     return lfset__likely(result != LFSET__WALK) ? result : lfset__walk_chain(walk, key, op);
 }
 
+/** Fires the probe of an operation that has ended. @param key the key, or its hash. */
+LFSET__INLINE void lfset__tell(const struct lfset__set *set, uint64_t key, const enum lfset__op op,
+                               int result, const void *caller)
+{
+    if (op == LFSET__ADD) {
+        lfset__probe(key__add, set, key, result, caller);
+    } else if (op == LFSET__REMOVE) {
+        lfset__probe(key__remove, set, key, result, caller);
+    }
+}
+
 /* ---- many keys ---------------------------------------------------------------------------------- */
 
 /** Keys whose cache misses overlap. */
@@ -61,6 +72,7 @@ enum { LFSET__BATCH = 16 };
 /** What a *_many call has found so far. */
 struct lfset__tally {
     int8_t *results;
+    const void *caller; /**< who called the public function; for probes */
     int64_t changed;
     int error; /**< the first */
 };

@@ -154,11 +154,21 @@ static int about_init(struct lfset__set *set, const struct lfset__set_type *type
     int error = lfset__about_create(&about, set, type->kind, options->domain, type->about,
                                     &set->allocator, options->name, options->observe);
     set->about = about;
+    if (about && about->observe.expiry_ns) {
+        error = lfset__expiry_create(about);
+    }
     if (about && lfset__about_prepare(about)) {
         set->path = (uint8_t)(set->path | LFSET__PATH_OBSERVED);
     }
     set->counts_alone = !about || about->counted;
     return error;
+}
+
+static void about_end(struct lfset__about *about)
+{
+    lfset__expiry_destroy(about);
+    lfset__guard_destroy(about);
+    lfset__about_free(about);
 }
 
 /* The first slice. */
@@ -212,7 +222,7 @@ int lfset__set_create(struct lfset__set **made, const struct lfset__set_type *ty
     }
     if (error) {
         if (set->about) {
-            lfset__about_free(set->about);
+            about_end(set->about);
         }
         lfset__set_drop(set);
         return error;
@@ -263,7 +273,7 @@ int lfset__set_close(struct lfset__set *set)
     if (about) {
         set->about = NULL;
         lfset__samples_cleared(about);
-        lfset__about_free(about);
+        about_end(about);
     }
     lfset__set_drop(set);
     return 0;

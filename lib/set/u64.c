@@ -68,7 +68,7 @@ void lfset__u64_options(const struct lfset_u64 *set, struct lfset_options *optio
 
 /* An operation that the fast path could not decide, from the start. */
 static __attribute__((noinline)) int one_slowly(const struct lfset_u64 *set, uint64_t key,
-                                                enum lfset__op op)
+                                                enum lfset__op op, const void *caller)
 {
     struct lfset__walk walk;
     struct lfset__key whole = {key};
@@ -77,6 +77,7 @@ static __attribute__((noinline)) int one_slowly(const struct lfset_u64 *set, uin
     }
     int result = lfset__walk_chain(&walk, &whole, op);
     lfset__walk_leave(&walk);
+    lfset__tell(base_of(set), key, op, result, caller);
     return result;
 }
 
@@ -118,20 +119,26 @@ LFSET__INLINE int one(const struct lfset__reclaim *domain, const struct lfset_u6
 {
     struct lfset__guard guard;
     if (lfset__unlikely(!domain->enter(&guard))) {
-        return one_slowly(set, key, op); // which attaches the thread
+        return one_slowly(set, key, op, lfset__probe_caller()); // which attaches the thread
     }
     struct lfset__changed_word changed;
     int result = op == LFSET__CONTAINS
                      ? lfset__contains_fast(domain, base_of(set), &guard, key)
                      : lfset__update_fast(domain, base_of(set), &guard, key, op, &changed);
     if (op != LFSET__CONTAINS && lfset__unlikely(result == LFSET__COUNT)) {
+        lfset__tell(base_of(set), key, op, 1, lfset__probe_caller());
         return count_and_leave(domain, base_of(set), key, guard, changed);
     }
     if (op != LFSET__CONTAINS && result == 1 && somebody_waits(base_of(set))) {
+        lfset__tell(base_of(set), key, op, 1, lfset__probe_caller());
         return wake_and_leave(domain, base_of(set), key, guard);
     }
     domain->leave(&guard);
-    return lfset__likely(result != LFSET__WALK) ? result : one_slowly(set, key, op);
+    if (lfset__unlikely(result == LFSET__WALK)) {
+        return one_slowly(set, key, op, lfset__probe_caller());
+    }
+    lfset__tell(base_of(set), key, op, result, lfset__probe_caller());
+    return result;
 }
 
 /* What observed.h wants to know. */
@@ -176,7 +183,7 @@ static __attribute__((noinline)) int note(const struct lfset_u64 *set, uint64_t 
 static __attribute__((noinline)) int observed_slowly(const struct lfset_u64 *set, uint64_t key,
                                                      enum lfset__op op)
 {
-    return note(set, key, op, one_slowly(set, key, op));
+    return note(set, key, op, one_slowly(set, key, op, lfset__probe_caller()));
 }
 
 static __attribute__((noinline)) int count_leave_and_note(const struct lfset__reclaim *domain,
@@ -208,15 +215,18 @@ LFSET__INLINE int one_observed(const struct lfset__reclaim *domain, const struct
                      ? lfset__contains_fast(domain, base_of(set), &guard, key)
                      : lfset__update_fast(domain, base_of(set), &guard, key, op, &changed);
     if (op != LFSET__CONTAINS && lfset__unlikely(result == LFSET__COUNT)) {
+        lfset__tell(base_of(set), key, op, 1, lfset__probe_caller());
         return count_leave_and_note(domain, set, key, guard, changed, op);
     }
     if (op != LFSET__CONTAINS && result == 1 && somebody_waits(base_of(set))) {
+        lfset__tell(base_of(set), key, op, 1, lfset__probe_caller());
         return leave_and_note(domain, set, key, guard, op);
     }
     domain->leave(&guard);
     if (lfset__unlikely(result == LFSET__WALK)) {
         return observed_slowly(set, key, op);
     }
+    lfset__tell(base_of(set), key, op, result, lfset__probe_caller());
     const struct lfset__about *about = set->base.about;
     bool noted = op != LFSET__CONTAINS && result == 1 &&
                  (lfset__is_noted(about, key) || (op == LFSET__REMOVE && about->refuses_keys));
@@ -308,6 +318,7 @@ int lfset_u64_pop(struct lfset_u64 *set, uint64_t *key)
     lfset__walk_leave(&walk);
     if (result == 1) {
         *key = popped.key;
+        lfset__tell(base_of(set), *key, LFSET__REMOVE, 1, lfset__probe_caller());
         if (lfset__is_observed(base_of(set))) {
             lfset__observe(set->base.about, LFSET__REMOVE, 1, *key, sizeof *key);
         }
@@ -343,6 +354,7 @@ LFSET__INLINE int one_of_many(const struct lfset__reclaim *domain, const struct 
         if (lfset__unlikely(result == LFSET__COUNT)) {
             lfset__changed(base_of(set), changed.slice, &changed.probe, changed.change, 0);
         }
+        lfset__tell(base_of(set), key, op, 1, lfset__probe_caller());
         return somebody_waits(base_of(set)) ? wake(base_of(set), key) : 1;
     }
     if (lfset__unlikely(result == LFSET__WALK)) {
@@ -351,6 +363,7 @@ LFSET__INLINE int one_of_many(const struct lfset__reclaim *domain, const struct 
         result = lfset__walk_chain(&walk, &whole, op);
         *guard = walk.guard;
     }
+    lfset__tell(base_of(set), key, op, result, lfset__probe_caller());
     return result;
 }
 

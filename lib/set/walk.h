@@ -181,10 +181,10 @@ static int lfset__publish_next(struct lfset__set *set, struct lfset__slice *slic
     }
     void *none = NULL;
     lfset__note_succession(set, next);
-    if (lfset__cas_sc(&slice->next, &none, next)) { // [slice.publish]
-        lfset__trace_start(set, slice, next, LFSET__RESIZE, plan.log2);
-    } else {
+    if (!lfset__cas_sc(&slice->next, &none, next)) { // [slice.publish]
         lfset__slice_drop(next);
+    } else {
+        lfset__trace_start(set, slice, next, LFSET__RESIZE, plan.log2);
     }
     return 0;
 }

@@ -2,6 +2,10 @@
 #include "watch/forecast.h"
 
 #include <math.h>
+#ifndef FO
+#define FO 2
+#define CAP 4
+#endif
 #ifndef HALFQ
 #define HALFQ 50
 #define STEADY 0.3
@@ -255,11 +259,16 @@ static struct lfset__forecast_line draw(const struct lfset__forecast_cell *cells
     }
     line.time = x[count - 1];
     line.value = select_kth(heights, half, half / 2) + newer_slope * line.time;
+    double highest = 0;
     for (unsigned i = 0; i < count; i++) {
-        const double next = i + 1 < count && y[i + 1] > y[i] ? y[i + 1] : y[i];
-        heights[i] = (double)cells[i].high > next ? (double)cells[i].high - next : 0;
+        // What a cell rises or falls by is not noise: the highest of it and its neighbours.
+        double level = i > 0 && y[i - 1] > y[i] ? y[i - 1] : y[i];
+        level = i + 1 < count && y[i + 1] > level ? y[i + 1] : level;
+        heights[i] = (double)cells[i].high - level;
+        highest = fmax(highest, (double)cells[i].high);
     }
-    line.above = ABOVE * select_kth(heights, count, count - 1 - OUTLIERS);
+    const double above = fmin(select_kth(heights, count, count - 1 - OUTLIERS), highest - line.value);
+    line.above = above > 0 ? ABOVE * above : 0;
     const double by_halves = line.value + levels_off(older, newer, noise);
     const double by_quarters = line.value + levels_off(gain[2], gain[3], noise);
     line.ceiling = by_halves < by_quarters ? by_halves : by_quarters;

@@ -6,9 +6,7 @@
 #ifndef LFSET__GUARD_H
 #define LFSET__GUARD_H
 
-#include "lfset/observe.h"
-
-struct lfset__about;
+#include "record/registry.h"
 
 /**
  * Looks at one set, which is pinned and whose record was just refreshed: tells what began and what ended,
@@ -17,7 +15,6 @@ struct lfset__about;
 void lfset__guard_look(struct lfset__about *about, const struct lfset_watch_options *options,
                        uint64_t now_ns);
 
-/** Frees what it remembers from look to look, about->guard. Nobody looks at the set any more. */
-void lfset__guard_destroy(struct lfset__about *about);
+/* lfset__guard_destroy is declared in record/registry.h, for the sets. */
 
 #endif

@@ -20,18 +20,7 @@
  *   - none of these, and yet what was retired under RCU is not freed for so long: a reader that is not known.
  *     That is a thread that has no entry in the registry, or one that liburcu knows and the library does not.
  * A thread has one stall at a time, the first of these that lasts too long, and it is over when that
- * stay is. "For so long" is from the first look that saw it.
- *
- * Reading what others write.
- *   - Thread records (hp.h) are never freed. A record's slot says which entry its hazards belong to: it is loaded
- *     before the hazards and after them, and with it the entry's id, which never comes twice.
- *   - Hazards are loaded (acquire: [hazard.publish]) and compared, never followed: nothing here protects what
- *     they name.
- *   - Entries of tables are copied and then checked by their id: [record.id], segment.h. In C's terms the copy
- *     races with whoever claims the entry next; what it got is thrown away then. ThreadSanitizer is told.
- *   - Site and stack of a section: [section.site] stored (release) after the word that says "open", loaded
- *     (acquire) before that word is looked at once more. If they are the next section's, the word has changed.
- *   - Readers of liburcu's: rcu.c, lfset__rcu_state.
+ * stay is. "For so long" is from the first look that saw it. How it is seen: readers.c.
  */
 #define _GNU_SOURCE
 #include "watch/stalls.h"
@@ -51,33 +40,9 @@
 
 struct held {
     uint64_t objects, bytes;
+    uint64_t set_id; // whose the largest of them is; 0: not known
+    uint64_t largest;
 };
-
-struct retired {
-    uint64_t id, address, bytes, set_id, retired_ns;
-    enum lfset_domain domain;
-};
-
-/* A thread record, at a moment. */
-struct glimpse {
-    uint64_t id; // of the thread's entry; 0: none
-    uint64_t hazards[LFSET_HP_SLOTS];
-    enum lfset__rcu_state rcu;
-};
-
-/* One at a time, and too large for a stack. */
-static struct view {
-    const struct lfset_watch_options *options;
-    struct lfset__segment *segment;
-    uint64_t now_ns;
-    uint64_t previous_id; // the highest id in use at the look before,
-    uint64_t last_id;     // and at this one
-    struct glimpse glimpses[LFSET__THREADS];
-    struct retired retired[LFSET__RETIRED];
-    unsigned retired_count;
-    const struct retired *oldest; // under RCU
-    struct held unlisted;         // garbage under RCU that is in no entry
-} view;
 
 /* ---- what is remembered from look to look -------------------------------------------------------- */
 
@@ -112,7 +77,9 @@ static struct thread {
 
 /* The stall of a reader that is not known. */
 static struct {
-    uint64_t entry; // 0: none
+    uint64_t
+        waiting_ns; // at every look since then something waited, and nobody known could be why; 0: no
+    uint64_t entry; // that waits; 0: not told
     uint64_t since_ns;
     struct held held;
 } nobody;
@@ -139,108 +106,6 @@ static void *entry_of(const struct lfset__table *table, uint64_t index)
 static struct lfset__thread_slot *slot_at(unsigned index)
 {
     return entry_of(&view.segment->threads, index);
-}
-
-/* Copies what somebody may be writing; the caller finds out by the entry's id. */
-__attribute__((noinline, no_sanitize("thread"))) static void copy_racing(void *to, const void *from,
-                                                                         size_t bytes)
-{
-    for (size_t i = 0; i < bytes; i++) {
-        ((unsigned char *)to)[i] = ((const volatile unsigned char *)from)[i];
-    }
-}
-
-/* @return whether the entry's id is still the same after the copy. */
-static bool copy_entry(void *to, const void *from, size_t bytes, _Atomic(uint64_t) *id,
-                       uint64_t was)
-{
-    copy_racing(to, from, bytes);
-    atomic_thread_fence(memory_order_acquire); // [record.id]
-    return load(id) == was;
-}
-
-static void add_retired(const struct lfset__retired_entry *entry, uint64_t id)
-{
-    struct retired *retired = &view.retired[view.retired_count];
-    *retired = (struct retired){.id = id,
-                                .address = entry->address,
-                                .bytes = entry->bytes,
-                                .set_id = entry->set_id,
-                                .retired_ns = entry->retired_ns,
-                                .domain = (enum lfset_domain)entry->domain};
-    view.retired_count++;
-    if (retired->domain == LFSET_RCU) {
-        if (!view.oldest || id < view.oldest->id) {
-            view.oldest = retired;
-        }
-        view.unlisted.objects -= view.unlisted.objects > 0;
-        view.unlisted.bytes -=
-            entry->bytes < view.unlisted.bytes ? entry->bytes : view.unlisted.bytes;
-    }
-}
-
-static void look_at_retired(void)
-{
-    struct lfset_garbage garbage = {0, 0};
-    (void)lfset_garbage_read(LFSET_RCU, &garbage);
-    view.unlisted = (struct held){garbage.objects, garbage.bytes};
-    view.retired_count = 0;
-    view.oldest = NULL;
-    for (unsigned i = 0; i < LFSET__RETIRED; i++) {
-        struct lfset__retired_entry *entry = entry_of(&view.segment->retired, i), copy;
-        uint64_t id = atomic_load_explicit(&entry->id, memory_order_acquire); // [record.id]
-        if (id > 1 && copy_entry(&copy, entry, sizeof copy, &entry->id, id) &&
-            copy.holder == LFSET_HELD_BY_READERS) {
-            add_retired(&copy, id);
-        }
-    }
-}
-
-static void look_at_record(struct lfset__thread *record)
-{
-    struct lfset__thread_slot *slot = lfset__load_acq(&record->slot);
-    if (!slot || !lfset__load_acq(&record->in_use)) {
-        return;
-    }
-    struct glimpse glimpse = {.id = atomic_load_explicit(&slot->id, memory_order_acquire)};
-    for (unsigned i = 0; i < LFSET_HP_SLOTS; i++) {
-        glimpse.hazards[i] = (uint64_t)(uintptr_t)lfset__load_acq(&record->hazards[i]);
-    }
-    glimpse.rcu = lfset__rcu_state(lfset__load_acq(&record->reader));
-    size_t index = (size_t)(slot - slot_at(0));
-    if (lfset__load_acq(&record->slot) == slot && load(&slot->id) == glimpse.id) {
-        view.glimpses[index] = glimpse;
-    }
-}
-
-static void look_at_records(void)
-{
-    for (unsigned i = 0; i < LFSET__THREADS; i++) {
-        view.glimpses[i].id = 0;
-    }
-    for (struct lfset__thread *record = lfset__hp_threads(); record; record = record->next) {
-        look_at_record(record);
-    }
-}
-
-static const struct retired *retired_at(uint64_t address, enum lfset_domain domain)
-{
-    for (unsigned i = 0; i < view.retired_count; i++) {
-        if (view.retired[i].address == address && view.retired[i].domain == domain) {
-            return &view.retired[i];
-        }
-    }
-    return NULL;
-}
-
-static const struct retired *retired_with(uint64_t id)
-{
-    for (unsigned i = 0; i < view.retired_count; i++) {
-        if (view.retired[i].id == id) {
-            return &view.retired[i];
-        }
-    }
-    return NULL;
 }
 
 /* ---- stays --------------------------------------------------------------------------------------- */
@@ -308,6 +173,16 @@ static void show_stays(const struct thread *thread, struct lfset__thread_slot *s
 
 /* ---- what a thread holds back -------------------------------------------------------------------- */
 
+static void hold(struct held *held, const struct retired *retired)
+{
+    held->objects++;
+    held->bytes += retired->bytes;
+    if (retired->bytes >= held->largest) {
+        held->largest = retired->bytes;
+        held->set_id = retired->set_id;
+    }
+}
+
 static uint64_t above(uint64_t now, uint64_t then)
 {
     return now > then ? now - then : 0;
@@ -316,13 +191,12 @@ static uint64_t above(uint64_t now, uint64_t then)
 /* Retired under RCU since the stay was first seen. */
 static struct held held_by_stay(const struct stay *stay)
 {
-    struct held held = {above(view.unlisted.objects, stay->unlisted.objects),
-                        above(view.unlisted.bytes, stay->unlisted.bytes)};
+    struct held held = {.objects = above(view.unlisted.objects, stay->unlisted.objects),
+                        .bytes = above(view.unlisted.bytes, stay->unlisted.bytes)};
     for (unsigned i = 0; i < view.retired_count; i++) {
         const struct retired *retired = &view.retired[i];
         if (retired->domain == LFSET_RCU && retired->id > stay->last_id) {
-            held.objects++;
-            held.bytes += retired->bytes;
+            hold(&held, retired);
         }
     }
     return held;
@@ -330,7 +204,7 @@ static struct held held_by_stay(const struct stay *stay)
 
 static struct held held_by_thread(const struct thread *thread)
 {
-    struct held held = {0, 0};
+    struct held held = {0};
     if (thread->rcu != LFSET__RCU_QUIET) {
         if (thread->section.since_ns) {
             held = held_by_stay(&thread->section);
@@ -345,8 +219,7 @@ static struct held held_by_thread(const struct thread *thread)
             counted = counted || thread->hazards[before].entry == thread->hazards[i].entry;
         }
         if (retired && !counted) {
-            held.objects++;
-            held.bytes += retired->bytes;
+            hold(&held, retired);
         }
     }
     return held;
@@ -371,7 +244,7 @@ static void site_name(char *name, size_t size, uint64_t address)
 
 static void set_name(char *name, size_t size, uint64_t id)
 {
-    struct lfset__about *about = lfset__registry_find(id);
+    struct lfset__about *about = id ? lfset__registry_find(id) : NULL;
     snprintf(name, size, "%s", about ? about->name : "");
     if (about) {
         lfset__registry_unpin(about);
@@ -404,12 +277,16 @@ static struct lfset_event event_of(enum lfset_event_kind kind, uint64_t since_ns
                                 .seconds = seconds(lasted(since_ns)),
                                 .objects = held.objects,
                                 .bytes = held.bytes,
+                                .set_id = held.set_id,
                                 .text = text};
 }
 
 static void tell(struct lfset_event *event)
 {
+    char set[sizeof((struct lfset__about *)0)->name];
     uint64_t lasted_ns = (uint64_t)(event->seconds * 1e9);
+    set_name(set, sizeof set, event->set_id);
+    event->set = set;
     if (event->kind == LFSET_EVENT_STALL) {
         atomic_fetch_add_explicit(&view.segment->stalls, 1, memory_order_relaxed);
         lfset__probe(stall__start, event->tid, lasted_ns, event->objects, event->bytes,
@@ -423,14 +300,12 @@ static void tell(struct lfset_event *event)
 
 enum { TEXT = 256 }; // the registry's ring keeps half of it
 
-/* The stall's event; `set` is its room for the name of the set of a hazard. */
 static void tell_stall(const struct thread *thread, struct lfset__thread_slot *slot)
 {
-    char text[TEXT], where[64], grace[64], set[64] = "";
+    char text[TEXT], where[64], grace[64];
     // [section.site]
     uint64_t site = atomic_load_explicit(&slot->section_site, memory_order_acquire);
     uint64_t stack = atomic_load_explicit(&slot->section_stack, memory_order_acquire);
-    uint64_t set_id = 0;
     if (load(&slot->section) != thread->section_value) {
         site = stack = 0;
     }
@@ -443,8 +318,6 @@ static void tell_stall(const struct thread *thread, struct lfset__thread_slot *s
                  lasts, where);
     } else if (thread->cause == HAZARD) {
         const struct retired *retired = retired_with(thread->what);
-        set_id = retired ? retired->set_id : 0;
-        set_name(set, sizeof set, set_id);
         snprintf(text + at, sizeof text - (size_t)at, "holds a hazard on %#" PRIx64 " for %.1f s; ",
                  retired ? retired->address : 0, lasts);
     } else {
@@ -459,8 +332,6 @@ static void tell_stall(const struct thread *thread, struct lfset__thread_slot *s
     struct lfset_event event = event_of(LFSET_EVENT_STALL, thread->since_ns, thread->held, text);
     event.tid = thread->tid;
     event.thread = thread->name;
-    event.set = set;
-    event.set_id = set_id;
     event.stack = thread->cause == SECTION ? (unsigned)stack : 0;
     tell(&event);
 }
@@ -609,8 +480,7 @@ static struct held held_by_nobody(void)
     struct held held = view.unlisted;
     for (unsigned i = 0; i < view.retired_count; i++) {
         if (view.retired[i].domain == LFSET_RCU) {
-            held.objects++;
-            held.bytes += view.retired[i].bytes;
+            hold(&held, &view.retired[i]);
         }
     }
     return held;
@@ -629,9 +499,17 @@ static void look_for_nobody(void)
         nobody.entry = 0;
         tell(&event);
     }
+    // For so long at every look, because when a reader that was known ends its stay, the grace period takes a
+    // while yet.
+    if (!view.oldest || somebody_is_suspect()) {
+        nobody.waiting_ns = 0;
+    } else if (!nobody.waiting_ns) {
+        nobody.waiting_ns = view.now_ns;
+    }
     if (nobody.entry) {
         nobody.held = held_by_nobody();
-    } else if (oldest_waits() >= view.options->stall_ns && !somebody_is_suspect()) {
+    } else if (lasted(nobody.waiting_ns) >= view.options->stall_ns &&
+               oldest_waits() >= view.options->stall_ns) {
         nobody.entry = view.oldest->id;
         nobody.since_ns = view.oldest->retired_ns;
         nobody.held = held_by_nobody();

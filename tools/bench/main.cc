@@ -286,7 +286,8 @@ void fill_in(options &options)
             settings.scenarios.push_back(&scenario);
     if (settings.peers.empty())
         for (const peer &peer : peers)
-            settings.peers.push_back(&peer);
+            if (!peer.asked)
+                settings.peers.push_back(&peer);
     for (const peer *plugin : options.plugins)
         if (std::find(settings.peers.begin(), settings.peers.end(), plugin) == settings.peers.end())
             settings.peers.push_back(plugin);

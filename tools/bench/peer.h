@@ -98,6 +98,7 @@ struct peer {
     const char *name;
     const char *about;
     bool ours;     // lfset, as opposed to what it is compared with
+    bool asked;    // only where it is asked for by name
     bool single;   // not for several threads: a ceiling, left out of the comparison
     unsigned keys; // of key_type
     bool takes_snapshots;

@@ -4,6 +4,7 @@
 #include <lfset/bitmap.h>
 #include <lfset/bytes.h>
 #include <lfset/generic.h>
+#include <lfset/observe.h>
 #include <lfset/u64.h>
 
 namespace
@@ -157,6 +158,31 @@ struct bytes_peer : lfset_peer<bytes_peer<domain>, lfset_bytes, domain, false,
     }
 };
 
+// What being seen costs.
+enum seen { NAMED, COUNTED, PROFILED };
+
+template <enum lfset_domain domain, enum seen seen>
+struct seen_peer : u64_peer<domain, false> {
+    using u64_peer<domain, false>::u64_peer;
+
+    static void *
+    create(const peer *){lfset_observe observe = LFSET_OBSERVE_INIT;
+                         observe.profile_rate = seen == PROFILED ? 1024 : 0;
+                         lfset_options options = LFSET_OPTIONS_INIT; options.domain = domain;
+                         options.name = "bench";
+                         options.observe = seen == NAMED ? nullptr : &observe; lfset_u64 * made;
+                         return lfset_u64_create(&made, &options) == 0 ? made : nullptr;}
+}
+;
+
+template <enum lfset_domain domain, enum seen seen>
+peer asked_for(const char *name, const char *about)
+{
+    peer made = peer_of<seen_peer<domain, seen>>(name, about, true);
+    made.asked = true;
+    return made;
+}
+
 } // namespace
 
 const std::vector<peer> peers_lfset = {
@@ -170,4 +196,10 @@ const std::vector<peer> peers_lfset = {
     peer_of<bitmap_peer<LFSET_RCU>>("lfset-bitmap-rcu", "the bitmap, RCU", true),
     peer_of<bytes_peer<LFSET_HP>>("lfset-bytes-hp", "strings, hazard pointers", true),
     peer_of<bytes_peer<LFSET_RCU>>("lfset-bytes-rcu", "strings, RCU", true),
+    asked_for<LFSET_HP, NAMED>("lfset-hp-named", "with a name; only when asked for"),
+    asked_for<LFSET_HP, COUNTED>("lfset-hp-counted", "the same, and counters"),
+    asked_for<LFSET_HP, PROFILED>("lfset-hp-profiled", "the same, and one key in 1024 profiled"),
+    asked_for<LFSET_RCU, NAMED>("lfset-rcu-named", "with a name; only when asked for"),
+    asked_for<LFSET_RCU, COUNTED>("lfset-rcu-counted", "the same, and counters"),
+    asked_for<LFSET_RCU, PROFILED>("lfset-rcu-profiled", "the same, and one key in 1024 profiled"),
 };

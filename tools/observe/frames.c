@@ -88,13 +88,23 @@ const char *frame_name(struct frames *frames, uint64_t address)
     return call_of(frames, &calls[0], address);
 }
 
+unsigned frames_inner(struct frames *frames, const uint64_t *addresses, unsigned depth)
+{
+    enum { LIBRARY_MOST = 8 };
+    unsigned inner = 0;
+    for (unsigned i = 0; i + 1 < depth && i < LIBRARY_MOST; i++)
+        if (strncmp(frame_function(frames, addresses[i]), "lfset_", strlen("lfset_")) == 0)
+            inner = i + 1;
+    return inner;
+}
+
 void frames_each(struct frames *frames, unsigned stack, void (*call)(const char *name, void *ctx),
                  void *ctx)
 {
     const uint64_t *addresses;
     unsigned depth = lfset_observation_stack(frames->observation, stack, &addresses);
     depth -= frames_outer(frames, addresses, depth);
-    for (unsigned i = 0; i < depth; i++) {
+    for (unsigned i = frames_inner(frames, addresses, depth); i < depth; i++) {
         const struct lfset_frame *calls;
         int count = calls_find(frames, addresses[i], &calls);
         for (int k = 0; k < count; k++)

@@ -26,6 +26,8 @@ void frames_each(struct frames *frames, unsigned stack, void (*call)(const char 
 // Prints a stack, a line a frame, each after so many blanks; "unknown" if it has none.
 void frames_print(struct frames *frames, unsigned stack, int indent, FILE *out);
 
+// How many of the innermost frames are the library's own: up to the function of it that the program called.
+unsigned frames_inner(struct frames *frames, const uint64_t *addresses, unsigned depth);
 // How many of the outermost frames only lead to main or to a thread's function.
 unsigned frames_outer(struct frames *frames, const uint64_t *addresses, unsigned depth);
 

@@ -24,7 +24,8 @@ static void count_held_back(const struct lfset_observation *now, struct holder *
 {
     for (size_t i = 0; holder->since_ns && i < now->retired_count; i++) {
         const struct lfset_retired_seen *retired = &now->retired[i];
-        if (retired->domain == LFSET_RCU && retired->retired_ns >= holder->since_ns) {
+        if (retired->domain == LFSET_RCU && retired->holder == LFSET_HELD_BY_READERS &&
+            retired->retired_ns >= holder->since_ns) {
             holder->objects++;
             holder->bytes += retired->bytes;
         }

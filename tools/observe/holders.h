@@ -11,14 +11,14 @@ enum { HOLDER_HAZARDS = 4 };
 
 struct holder {
     const struct lfset_thread_seen *thread;
-    bool in_section; // else it only reads, or holds hazards
+    bool in_section;   // else it only reads, or holds hazards
     uint64_t since_ns; // in this section no later than that; 0: it may have entered just now
     double seconds;    // so long at least
     // RCU: retired since and not freed, of what the registry lists.
     size_t objects;
     uint64_t bytes;
     struct held {
-        uint64_t address, since_ns; // 0: no hazard
+        uint64_t address, since_ns;               // 0: no hazard
         const struct lfset_retired_seen *retired; // NULL: that is not retired
         const struct lfset_set_seen *set;         // NULL: not known
     } hazards[HOLDER_HAZARDS];

@@ -15,7 +15,8 @@
 enum { OPTION_JSON = 256, OPTION_STACKS, OPTION_ASCII };
 
 static const struct argp_option option_list[] = {
-    {"interval", 'i', "SECONDS", 0, "Between the two looks that rates are taken from (default 1)", 0},
+    {"interval", 'i', "SECONDS", 0, "Between the two looks that rates are taken from (default 1)",
+     0},
     {"json", OPTION_JSON, NULL, 0, "As JSON", 0},
     {"stacks", OPTION_STACKS, NULL, 0,
      "Also where the holding threads are now, by ptrace: stops each of them for a moment", 0},
@@ -62,16 +63,22 @@ static const struct argp option_parser = {
     .options = option_list,
     .parser = option_parse,
     .args_doc = "PID|FILE [SET]",
-    .doc = "Shows all that a process publishes about its sets, or about one: numbers and rates, memory, "
+    .doc = "Shows all that a process publishes about its sets, or about one: numbers and rates, "
+           "memory, "
            "guard and forecast, probe lengths, who holds something back, what is retired, events."
            "\v"
-           "SET is a set's name or its id. FILE is a registry that was saved (`lfset save`, or a copy of the "
+           "SET is a set's name or its id. FILE is a registry that was saved (`lfset save`, or a "
+           "copy of the "
            "process's /proc/PID/fd/N).\n\n"
-           "The process is only read, and need not run: it may be stopped. Only --stacks asks something of "
-           "it. A reader that is in the same section at both looks is shown as such, whether or not the "
+           "The process is only read, and need not run: it may be stopped. Only --stacks asks "
+           "something of "
+           "it. A reader that is in the same section at both looks is shown as such, whether or "
+           "not the "
            "process has a watcher.\n\n"
-           "Exit status: 0; 2 for a wrong option, a set that is not there, or a file that is no registry "
-           "or of another version; 3 when there is no such process, it has no registry, or it is another "
+           "Exit status: 0; 2 for a wrong option, a set that is not there, or a file that is no "
+           "registry "
+           "or of another version; 3 when there is no such process, it has no registry, or it is "
+           "another "
            "user's.",
 };
 
@@ -101,9 +108,9 @@ static int show(const struct target *target, const struct arguments *arguments,
                 struct inspection *inspection)
 {
     if (!is_there(inspection)) {
-        fprintf(stderr, "%s: %s: there is no set '%s' (%zu others; `lfset inspect %s` lists them)\n",
-                target->tool, target->what, arguments->set, inspection->now->set_count,
-                target->what);
+        fprintf(
+            stderr, "%s: %s: there is no set '%s' (%zu others; `lfset inspect %s` lists them)\n",
+            target->tool, target->what, arguments->set, inspection->now->set_count, target->what);
         return TOOL_USAGE;
     }
     inspection->frames = frames_open(inspection->now);
@@ -114,8 +121,8 @@ static int show(const struct target *target, const struct arguments *arguments,
     } else {
         inspection->holder_count =
             holders_find(inspection->before, inspection->now, inspection->holders);
-        failed = arguments->json ? inspect_json(inspection, stdout)
-                                 : inspect_text(inspection, stdout);
+        failed =
+            arguments->json ? inspect_json(inspection, stdout) : inspect_text(inspection, stdout);
     }
     frames_close(inspection->frames);
     free(inspection->holders);

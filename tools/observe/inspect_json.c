@@ -104,21 +104,20 @@ static json_t *holders_json(const struct inspection *inspection)
     for (size_t i = 0; i < inspection->holder_count; i++) {
         const struct holder *holder = &inspection->holders[i];
         const struct lfset_thread_seen *thread = holder->thread;
-        json_t *entered = thread->section_stack ? stack_json(inspection, thread->section_stack)
-                          : thread->section_site
-                              ? json_pack("[s]", frame_name(inspection->frames,
-                                                            thread->section_site))
-                              : json_array();
+        json_t *entered =
+            thread->section_stack ? stack_json(inspection, thread->section_stack)
+            : thread->section_site
+                ? json_pack("[s]", frame_name(inspection->frames, thread->section_site))
+                : json_array();
         json_array_append_new(
-            list, json_pack("{s:i, s:s, s:b, s:b, s:b, s:o, s:I, s:I, s:o, s:o, s:o}", "tid",
-                            thread->tid, "thread", thread->name, "in_section",
-                            (int)holder->in_section, "reading", thread->reading, "stalled",
-                            thread->stalled, "seconds_at_least",
-                            holder->since_ns ? json_real(holder->seconds) : json_null(),
-                            "objects_held_back", (json_int_t)holder->objects, "bytes_held_back",
-                            (json_int_t)holder->bytes, "entered_by", entered, "hazards",
-                            hazards_json(holder), "now_at",
-                            now_at_json(inspection, thread->tid)));
+            list,
+            json_pack("{s:i, s:s, s:b, s:b, s:b, s:o, s:I, s:I, s:o, s:o, s:o}", "tid", thread->tid,
+                      "thread", thread->name, "in_section", (int)holder->in_section, "reading",
+                      thread->reading, "stalled", thread->stalled, "seconds_at_least",
+                      holder->since_ns ? json_real(holder->seconds) : json_null(),
+                      "objects_held_back", (json_int_t)holder->objects, "bytes_held_back",
+                      (json_int_t)holder->bytes, "entered_by", entered, "hazards",
+                      hazards_json(holder), "now_at", now_at_json(inspection, thread->tid)));
     }
     return list;
 }
@@ -126,11 +125,11 @@ static json_t *holders_json(const struct inspection *inspection)
 int inspect_json(const struct inspection *inspection, FILE *out)
 {
     const struct lfset_observation *now = inspection->now, *before = inspection->before;
-    json_t *all = json_pack(
-        "{s:o, s:f, s:b, s:o, s:o}", "observation", observation_json(inspection),
-        "interval_seconds", target_since(now->time_ns, before->time_ns), "stopped",
-        (int)inspection->stopped, "rates", rates_json(inspection), "holders",
-        holders_json(inspection));
+    json_t *all =
+        json_pack("{s:o, s:f, s:b, s:o, s:o}", "observation", observation_json(inspection),
+                  "interval_seconds", target_since(now->time_ns, before->time_ns), "stopped",
+                  (int)inspection->stopped, "rates", rates_json(inspection), "holders",
+                  holders_json(inspection));
     int failed = !all || json_dumpf(all, out, JSON_INDENT(2)) != 0 || fputc('\n', out) == EOF;
     json_decref(all);
     return failed ? -1 : 0;

@@ -49,11 +49,10 @@ void inspect_thread_stack(pid_t pid, int tid, int indent, FILE *out)
     };
     Dwfl *dwfl = dwfl_begin(&callbacks);
     struct unwinding unwinding = {.dwfl = dwfl, .out = out, .indent = indent};
-    if (!dwfl || dwfl_linux_proc_report(dwfl, pid) != 0 ||
-        dwfl_report_end(dwfl, NULL, NULL) != 0 || dwfl_linux_proc_attach(dwfl, pid, false) != 0)
+    if (!dwfl || dwfl_linux_proc_report(dwfl, pid) != 0 || dwfl_report_end(dwfl, NULL, NULL) != 0 ||
+        dwfl_linux_proc_attach(dwfl, pid, false) != 0)
         fprintf(out, "%*s(not known: %s)\n", indent, "", dwfl_errmsg(-1));
-    else if (dwfl_getthread_frames(dwfl, tid, put_frame, &unwinding) != 0 &&
-             unwinding.frames == 0)
+    else if (dwfl_getthread_frames(dwfl, tid, put_frame, &unwinding) != 0 && unwinding.frames == 0)
         fprintf(out, "%*s(not known: %s)\n", indent, "", dwfl_errmsg(-1));
     if (dwfl)
         dwfl_end(dwfl);

@@ -21,8 +21,8 @@ static void put_not_fitting(const struct lfset_observation *now, FILE *out)
         uint64_t count;
         const char *what;
     } lost[] = {
-        {now->sets_unlisted, "sets"},          {now->stacks_lost, "stacks"},
-        {now->threads_unlisted, "threads"},    {now->retired_unlisted, "retired objects"},
+        {now->sets_unlisted, "sets"},           {now->stacks_lost, "stacks"},
+        {now->threads_unlisted, "threads"},     {now->retired_unlisted, "retired objects"},
         {now->samples_lost, "samples of keys"},
     };
     for (size_t i = 0; i < sizeof lost / sizeof *lost; i++)
@@ -38,15 +38,16 @@ static void put_process(const struct inspection *inspection, FILE *out)
     snprintf(program, sizeof program, "%s", now->program);
     show_safe(program);
     fprintf(out, "process %d, %s: ", now->pid, program);
-    fputs(inspection->is_file ? "from a file"
-          : !now->alive       ? "ENDED; this is its last state"
+    fputs(inspection->is_file   ? "from a file"
+          : !now->alive         ? "ENDED; this is its last state"
           : inspection->stopped ? "stopped"
                                 : "running",
           out);
     fprintf(out, "; lfset %s; %s since its first set\n", now->library_version,
             show_seconds(target_since(target_moment(now), now->started_ns)).text);
     if (now->watcher_period_ns)
-        fprintf(out, "  watcher: every %s, looked %s ago, a stall is %s; %" PRIu64 " stalls so far\n",
+        fprintf(out,
+                "  watcher: every %s, looked %s ago, a stall is %s; %" PRIu64 " stalls so far\n",
                 show_ns(now->watcher_period_ns).text,
                 show_seconds(target_since(target_moment(now), now->watcher_looked_ns)).text,
                 show_ns(now->stall_ns).text, now->stalls);
@@ -120,20 +121,21 @@ static void put_guard(const struct lfset_set_seen *set, FILE *out)
         fprintf(out, "; idle after %s", show_ns(set->idle_timeout_ns).text);
     if (set->expiry_ns)
         fprintf(out, "; keys expire after %s", show_ns(set->expiry_ns).text);
-    fprintf(out, "\n    refused %" PRIu64 " adds, evicted %" PRIu64 " keys, expired %" PRIu64 "%s\n",
+    fprintf(out,
+            "\n    refused %" PRIu64 " adds, evicted %" PRIu64 " keys, expired %" PRIu64 "%s\n",
             set->refused, set->evicted, set->expired, set->refusing ? "; REFUSES ADDS NOW" : "");
 }
 
 static void put_forecast(const struct lfset_set_seen *set, FILE *out)
 {
-    if (set->history_count == 0)
+    if (!(set->confidence > 0))
         return;
-    fprintf(out, "  forecast: %s%s keys/s", set->slope > 0 ? "+" : "", show_rate(set->slope).text);
-    if (isnan(set->to_limit))
-        fprintf(out, "; no limit comes nearer\n");
+    fprintf(out, "  forecast: %s%s keys/s, confidence %.0f %%; ", set->slope > 0 ? "+" : "",
+            show_rate(set->slope).text, 100 * set->confidence);
+    if (isfinite(set->to_limit))
+        fprintf(out, "its limit in %s\n", show_seconds(set->to_limit).text);
     else
-        fprintf(out, "; its limit in %s, confidence %.0f %%\n", show_seconds(set->to_limit).text,
-                100 * set->confidence);
+        fprintf(out, "no limit comes nearer\n");
 }
 
 static void put_curve(const struct inspection *inspection, const struct lfset_set_seen *set,
@@ -148,8 +150,7 @@ static void put_curve(const struct inspection *inspection, const struct lfset_se
         keys[i] = (double)set->history[i].live;
         bytes[i] = (double)set->history[i].bytes;
     }
-    double span =
-        (double)(set->history[count - 1].time_ns - set->history[0].time_ns) * 1e-9;
+    double span = (double)(set->history[count - 1].time_ns - set->history[0].time_ns) * 1e-9;
     show_sparkline(line, keys, count, SPARKLINE_MOST, inspection->utf8);
     fprintf(out, "  the last %s\n    keys  %s %s\n", show_seconds(span).text, line,
             show_count(set->history[count - 1].live).text);
@@ -176,7 +177,7 @@ static void put_probe_lengths(const struct inspection *inspection, const struct 
     fprintf(out, "  probe lengths, in slots from home, %s ago\n",
             show_seconds(target_since(target_moment(inspection->now), set->probed_ns)).text);
     for (int i = 0; i <= last; i++) {
-        char bar[3 * BAR_MOST + 1], range[32];
+        char bar[3 * BAR_MOST + 1], range[48];
         uint64_t from = i ? UINT64_C(1) << (i - 1) : 0, to = i ? (UINT64_C(1) << i) - 1 : 0;
         if (i == BUCKETS - 1)
             snprintf(range, sizeof range, "%" PRIu64 "-", from);
@@ -200,18 +201,21 @@ static void put_set(const struct inspection *inspection, const struct lfset_set_
             show_set(set).text, set->id, show_kind(set->kind), show_domain(set->domain),
             show_seconds(target_since(moment, set->created_ns)).text,
             show_seconds(target_since(moment, set->changed_ns)).text);
-    fprintf(out, "  keys: %" PRIu64 " (%s), %s/s; %" PRIu64 " of %" PRIu64 " slots taken, %" PRIu64
-                 " by removed keys\n",
+    fprintf(out,
+            "  keys: %" PRIu64 " (%s), %s/s; %" PRIu64 " of %" PRIu64 " slots taken, %" PRIu64
+            " by removed keys\n",
             set->live, set->counted ? "counted" : "estimate", show_rate(rates.keys).text,
             set->bound, set->capacity, set->dead);
-    fprintf(out, "  bytes: %s = slices %s + keys %s + removed keys %s + retired %s (%" PRIu64
-                 " objects); %s/s\n",
+    fprintf(out,
+            "  bytes: %s = slices %s + keys %s + removed keys %s + retired %s (%" PRIu64
+            " objects); %s/s\n",
             show_bytes(set->bytes).text, show_bytes(set->slice_bytes).text,
             show_bytes(set->key_bytes).text, show_bytes(set->dead_bytes).text,
             show_bytes(set->retired_bytes).text, set->retired, show_rate(rates.bytes).text);
     put_counters(set, &rates, out);
-    fprintf(out, "  successions: %" PRIu64 " grown, %" PRIu64 " purged, %" PRIu64 " shrunk, %" PRIu64
-                 " rehashed; %" PRIu64 " snapshots, %" PRIu64 " clears (%" PRIu64 " keys)\n",
+    fprintf(out,
+            "  successions: %" PRIu64 " grown, %" PRIu64 " purged, %" PRIu64 " shrunk, %" PRIu64
+            " rehashed; %" PRIu64 " snapshots, %" PRIu64 " clears (%" PRIu64 " keys)\n",
             set->grows, set->purges, set->shrinks, set->rehashes, set->snapshots, set->clears,
             set->cleared);
     if (set->migration_chunks)
@@ -257,8 +261,7 @@ static void put_hazard(const struct inspection *inspection, const struct held *h
         fprintf(out, ", %s, retired %s ago", show_bytes(held->retired->bytes).text,
                 show_seconds(target_since(moment, held->retired->retired_ns)).text);
     if (held->since_ns)
-        fprintf(out, ", held for %s",
-                show_seconds(target_since(moment, held->since_ns)).text);
+        fprintf(out, ", held for %s", show_seconds(target_since(moment, held->since_ns)).text);
     fputc('\n', out);
 }
 
@@ -270,8 +273,8 @@ static void put_holder(const struct inspection *inspection, const struct holder 
     show_safe(name);
     fprintf(out, "  thread %d (%s): ", thread->tid, name);
     if (holder->in_section && holder->since_ns)
-        fprintf(out, "in one section for at least %s%s",
-                show_seconds(holder->seconds).text, thread->stalled ? ", STALLED" : "");
+        fprintf(out, "in one section for at least %s%s", show_seconds(holder->seconds).text,
+                thread->stalled ? ", STALLED" : "");
     else if (holder->in_section)
         fputs("in a section", out);
     else if (thread->reading)
@@ -286,8 +289,7 @@ static void put_holder(const struct inspection *inspection, const struct holder 
         fprintf(out, "    entered by\n");
         frames_print(inspection->frames, thread->section_stack, 6, out);
     } else if (holder->in_section && thread->section_site) {
-        fprintf(out, "    entered at %s\n",
-                frame_name(inspection->frames, thread->section_site));
+        fprintf(out, "    entered at %s\n", frame_name(inspection->frames, thread->section_site));
     }
     for (int i = 0; i < HOLDER_HAZARDS; i++)
         if (holder->hazards[i].address)
@@ -317,14 +319,29 @@ struct retired_row {
     uint64_t objects, bytes, by_age[AGES];
 };
 
-static void retired_count(const struct inspection *inspection, uint64_t set_id,
-                          enum lfset_domain domain, struct retired_row *row)
+// Retired slices are told by set; what a snapshot or an iteration keeps, by who holds that.
+static bool is_same_row(const struct lfset_retired_seen *a, const struct lfset_retired_seen *b)
+{
+    return a->set_id == b->set_id && a->domain == b->domain && a->holder == b->holder &&
+           (a->holder == LFSET_HELD_BY_READERS || (a->stack == b->stack && a->tid == b->tid));
+}
+
+static bool is_first_of_row(const struct lfset_observation *now, size_t entry)
+{
+    for (size_t i = 0; i < entry; i++)
+        if (is_same_row(&now->retired[i], &now->retired[entry]))
+            return false;
+    return true;
+}
+
+static void retired_count(const struct inspection *inspection,
+                          const struct lfset_retired_seen *like, struct retired_row *row)
 {
     uint64_t moment = target_moment(inspection->now);
     *row = (struct retired_row){0};
     for (size_t i = 0; i < inspection->now->retired_count; i++) {
         const struct lfset_retired_seen *retired = &inspection->now->retired[i];
-        if (retired->set_id != set_id || retired->domain != domain)
+        if (!is_same_row(retired, like))
             continue;
         int age = 0;
         while (target_since(moment, retired->retired_ns) >= age_limits[age])
@@ -335,14 +352,22 @@ static void retired_count(const struct inspection *inspection, uint64_t set_id,
     }
 }
 
-// Several entries may be of one set: only the first of them leads to a row.
-static bool is_first_of_set(const struct lfset_observation *now, size_t entry)
+static void put_retired_row(const struct inspection *inspection,
+                            const struct lfset_retired_seen *retired, FILE *out)
 {
-    for (size_t i = 0; i < entry; i++)
-        if (now->retired[i].set_id == now->retired[entry].set_id &&
-            now->retired[i].domain == now->retired[entry].domain)
-            return false;
-    return true;
+    const struct lfset_set_seen *set = lfset_observation_set(inspection->now, retired->set_id);
+    struct retired_row row;
+    retired_count(inspection, retired, &row);
+    fprintf(out, "  %-28s %-3s %-9s %8" PRIu64 " %9s", set ? show_set(set).text : "(no listed set)",
+            show_domain(retired->domain), show_holder(retired->holder), row.objects,
+            show_bytes(row.bytes).text);
+    for (int age = 0; age < AGES; age++)
+        fprintf(out, " %6" PRIu64, row.by_age[age]);
+    fputc('\n', out);
+    if (retired->holder == LFSET_HELD_BY_READERS)
+        return;
+    fprintf(out, "    by thread %d\n", retired->tid);
+    frames_print(inspection->frames, retired->stack, 6, out);
 }
 
 static void put_retired(const struct inspection *inspection, FILE *out)
@@ -351,24 +376,17 @@ static void put_retired(const struct inspection *inspection, FILE *out)
     bool headed = false;
     for (size_t i = 0; i < now->retired_count; i++) {
         const struct lfset_retired_seen *retired = &now->retired[i];
-        if (!inspection_wants_id(inspection, retired->set_id) || !is_first_of_set(now, i))
+        if (!inspection_wants_id(inspection, retired->set_id) || !is_first_of_row(now, i))
             continue;
         if (!headed) {
-            fprintf(out, "\nretired and not freed\n  %-28s %-3s %8s %9s", "SET", "DOM", "OBJECTS",
-                    "BYTES");
+            fprintf(out, "\nno part of a set any more, and not freed\n  %-28s %-3s %-9s %8s %9s",
+                    "SET", "DOM", "KEPT BY", "OBJECTS", "BYTES");
             for (int age = 0; age < AGES; age++)
                 fprintf(out, " %6s", age_names[age]);
             fputc('\n', out);
             headed = true;
         }
-        const struct lfset_set_seen *set = lfset_observation_set(now, retired->set_id);
-        struct retired_row row;
-        retired_count(inspection, retired->set_id, retired->domain, &row);
-        fprintf(out, "  %-28s %-3s %8" PRIu64 " %9s", set ? show_set(set).text : "(no listed set)",
-                show_domain(retired->domain), row.objects, show_bytes(row.bytes).text);
-        for (int age = 0; age < AGES; age++)
-            fprintf(out, " %6" PRIu64, row.by_age[age]);
-        fputc('\n', out);
+        put_retired_row(inspection, retired, out);
     }
     if (!headed)
         fprintf(out, "\nretired and not freed: nothing\n");

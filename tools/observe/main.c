@@ -17,6 +17,7 @@
 #pragma weak tool_profile
 #pragma weak tool_ps
 #pragma weak tool_report
+#pragma weak tool_save
 #pragma weak tool_top
 
 static const struct verb {
@@ -25,7 +26,7 @@ static const struct verb {
 } verbs[] = {
     {"exporter", tool_exporter}, {"gate", tool_gate}, {"inspect", tool_inspect},
     {"profile", tool_profile},   {"ps", tool_ps},     {"report", tool_report},
-    {"top", tool_top},
+    {"save", tool_save},         {"top", tool_top},
 };
 enum { VERBS = sizeof verbs / sizeof *verbs };
 

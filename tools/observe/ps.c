@@ -37,13 +37,16 @@ static error_t option_parse(int key, char *argument, struct argp_state *state)
 static const struct argp option_parser = {
     .options = option_list,
     .parser = option_parse,
-    .doc = "Lists the processes that publish their sets."
-           "\v"
-           "A process does when one of its sets has a name, or asked to be observed. KEYS and BYTES are "
-           "sums over its sets; GARBAGE is what is retired and not freed; STALLS are the readers that its "
-           "watcher has reported, those that go on in brackets; WATCHER says how often that looks.\n\n"
-           "Only root sees other users' processes; how many could not be looked into is told.\n\n"
-           "Exit status: 0; 2 for a wrong option; 3 when /proc cannot be read.",
+    .doc =
+        "Lists the processes that publish their sets."
+        "\v"
+        "A process does when one of its sets has a name, or asked to be observed. KEYS and BYTES "
+        "are "
+        "sums over its sets; GARBAGE is what is retired and not freed; STALLS are the readers that "
+        "its "
+        "watcher has reported, those that go on in brackets; WATCHER says how often that looks.\n\n"
+        "Only root sees other users' processes; how many could not be looked into is told.\n\n"
+        "Exit status: 0; 2 for a wrong option; 3 when /proc cannot be read.",
 };
 
 struct row {
@@ -193,8 +196,8 @@ static int print_json(const struct row *rows, int count, unsigned closed)
         const struct row *row = &rows[i];
         json_array_append_new(
             list,
-            json_pack("{s:i, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:o, s:f, s:b, s:I}", "pid",
-                      (int)row->pid, "user", row->user, "program", row->program, "sets",
+            json_pack("{s:i, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:o, s:f, s:b, s:I}",
+                      "pid", (int)row->pid, "user", row->user, "program", row->program, "sets",
                       (json_int_t)row->sets, "keys", (json_int_t)row->keys, "bytes",
                       (json_int_t)row->bytes, "garbage_objects", (json_int_t)row->garbage_objects,
                       "garbage_bytes", (json_int_t)row->garbage_bytes, "stalls",

@@ -64,8 +64,10 @@ struct shown show_seconds(double seconds)
     uint64_t whole = seconds > 1e15 ? UINT64_C(1000000000000000) : (uint64_t)seconds;
     unsigned long long days = whole / 86400;
     unsigned hours = (unsigned)(whole / 3600 % 24), minutes = (unsigned)(whole / 60 % 60);
-    if (seconds < 9.995)
-        snprintf(shown.text, sizeof shown.text, seconds < 0.9995 ? "%.3gs" : "%.1fs", seconds);
+    if (seconds < 0.9995)
+        snprintf(shown.text, sizeof shown.text, seconds > 0 ? "%.0fms" : "0s", seconds * 1e3);
+    else if (seconds < 9.95)
+        snprintf(shown.text, sizeof shown.text, "%.1fs", seconds);
     else if (whole < 60)
         snprintf(shown.text, sizeof shown.text, "%.0fs", floor(seconds));
     else if (whole < 3600)
@@ -115,6 +117,11 @@ const char *show_domain(enum lfset_domain domain)
 const char *show_strategy(enum lfset_strategy strategy)
 {
     return WORD(strategy, "notify", "refuse", "evict");
+}
+
+const char *show_holder(enum lfset_holder holder)
+{
+    return WORD(holder, "readers", "snapshot", "iteration");
 }
 
 const char *show_severity(enum lfset_severity severity)

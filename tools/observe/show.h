@@ -14,16 +14,17 @@ struct shown {
     char text[32];
 };
 
-struct shown show_count(uint64_t count);      // 12345, 1.23M
-struct shown show_bytes(uint64_t bytes);      // 512, 3.4K, 12M: powers of 1024
-struct shown show_rate(double per_second);    // 0, 12, 3.4k, -7; - when it is not known (NaN)
-struct shown show_seconds(double seconds);    // 0.25s, 12s, 3m10s, 2h05m, 4d03h
-struct shown show_ns(uint64_t nanoseconds);   // the same
+struct shown show_count(uint64_t count);       // 12345, 1.23M
+struct shown show_bytes(uint64_t bytes);       // 512, 3.4K, 12M: powers of 1024
+struct shown show_rate(double per_second);     // 0, 12, 3.4k, -7; - when it is not known (NaN)
+struct shown show_seconds(double seconds);     // 250ms, 1.5s, 12s, 3m10s, 2h05m, 4d03h
+struct shown show_ns(uint64_t nanoseconds);    // the same
 struct shown show_clock(uint64_t realtime_ns); // 14:03:59, of today's or any other day
 
 const char *show_kind(enum lfset_kind kind);
 const char *show_domain(enum lfset_domain domain);
 const char *show_strategy(enum lfset_strategy strategy);
+const char *show_holder(enum lfset_holder holder);
 const char *show_severity(enum lfset_severity severity);
 const char *show_event_kind(enum lfset_event_kind kind);
 

@@ -38,7 +38,8 @@ void target_complain(const char *tool, const char *what, pid_t pid, int error)
         why = "there is no such process";
         break;
     case -ENOENT:
-        why = pid ? "it has no registry of sets (none of its sets has a name or asked to be observed, or "
+        why = pid ? "it has no registry of sets (none of its sets has a name or asked to be "
+                    "observed, or "
                     "it uses no lfset of this kind)"
                   : "there is no such file";
         break;
@@ -46,15 +47,17 @@ void target_complain(const char *tool, const char *what, pid_t pid, int error)
     case -EPERM:
         if (pid) {
             target_user(pid, user, sizeof user);
-            fprintf(stderr,
-                    "%s: process %d: not permitted: it belongs to the user %s; only that user and root "
-                    "may look into it\n",
-                    tool, (int)pid, user);
+            fprintf(
+                stderr,
+                "%s: process %d: not permitted: it belongs to the user %s; only that user and root "
+                "may look into it\n",
+                tool, (int)pid, user);
             return;
         }
         break;
     case -EPROTO:
-        why = "its registry has a version that this program does not know: use the tools of the lfset "
+        why = "its registry has a version that this program does not know: use the tools of the "
+              "lfset "
               "that wrote it";
         break;
     case -EBADMSG:

@@ -77,11 +77,14 @@ static const struct argp option_parser = {
     .args_doc = "[PID]",
     .doc = "Shows the sets of a process, or of all that may be looked into, and how they change."
            "\v"
-           "Keys: b g k a r sort by bytes, growth, keys, adds or retired bytes; arrows and page keys move "
+           "Keys: b g k a r sort by bytes, growth, keys, adds or retired bytes; arrows and page "
+           "keys move "
            "through the sets; e hides and shows the events; space holds the picture; q ends.\n\n"
-           "The processes are only read: one that is stopped is shown as it is, and one that ends stays, "
+           "The processes are only read: one that is stopped is shown as it is, and one that ends "
+           "stays, "
            "as it was last.\n\n"
-           "Exit status: 0; 2 for a wrong option, 3 when there is no such process, it has no registry, or "
+           "Exit status: 0; 2 for a wrong option, 3 when there is no such process, it has no "
+           "registry, or "
            "it is another user's.",
 };
 
@@ -94,7 +97,8 @@ static void print_line(enum top_look look, const char *text, void *ctx)
 
 static int batch(struct top *top, unsigned times, double interval)
 {
-    const struct top_room room = {.sets = SIZE_MAX, .stalls = 20, .events = 10};
+    const struct top_room room = {
+        .processes = SIZE_MAX, .sets = SIZE_MAX, .stalls = 20, .events = 10};
     for (unsigned i = 0; i < times; i++) {
         if (i > 0) {
             putchar('\n');

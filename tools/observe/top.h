@@ -46,6 +46,7 @@ enum top_look { LOOK_TITLE, LOOK_HEAD, LOOK_PLAIN, LOOK_WARNING, LOOK_SOFT };
 
 // Which lines there is room for.
 struct top_room {
+    size_t processes;
     size_t sets, first_set; // how many, and which is the first of them
     size_t stalls, events;
 };

@@ -17,8 +17,8 @@ struct drawing {
     void *ctx;
 };
 
-__attribute__((format(printf, 3, 4))) static void
-line(const struct drawing *drawing, enum top_look look, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void line(const struct drawing *drawing,
+                                                       enum top_look look, const char *format, ...)
 {
     char text[1024];
     va_list arguments;
@@ -50,8 +50,7 @@ static void put_process(const struct drawing *drawing, const struct watched *wat
     snprintf(program, sizeof program, "%s", now->program);
     show_safe(program);
     if (now->watcher_period_ns)
-        snprintf(watcher, sizeof watcher, "watcher every %s",
-                 show_ns(now->watcher_period_ns).text);
+        snprintf(watcher, sizeof watcher, "watcher every %s", show_ns(now->watcher_period_ns).text);
     line(drawing, now->alive && !stalled ? LOOK_TITLE : LOOK_WARNING,
          "%d %s, %s: %zu sets, %s keys, %s; retired RCU %s in %" PRIu64 ", HP %s in %" PRIu64
          "; stalls %" PRIu64 " (%u now); %s",
@@ -153,7 +152,7 @@ static void row_remark(const struct lfset_set_seen *set, char *text, size_t size
     *text = 0;
     if (set->refusing)
         snprintf(text, size, "REFUSES");
-    else if (isfinite(set->to_limit) && set->history_count)
+    else if (isfinite(set->to_limit) && set->confidence > 0)
         snprintf(text, size, "full in %s", show_seconds(set->to_limit).text);
     else if (set->max_keys)
         snprintf(text, size, "%.0f%% of max", 100 * (double)set->live / (double)set->max_keys);
@@ -167,13 +166,16 @@ static void put_row(const struct drawing *drawing, const struct top *top, const 
     const struct lfset_set_seen *set = row->set;
     row_curve(top, row, curve);
     row_remark(set, remark, sizeof remark);
-    line(drawing, set->refusing ? LOOK_WARNING : row->watched->now->alive ? LOOK_PLAIN : LOOK_SOFT,
+    line(drawing,
+         set->refusing              ? LOOK_WARNING
+         : row->watched->now->alive ? LOOK_PLAIN
+                                    : LOOK_SOFT,
          "%7d %-24.24s %-6s %-3s %8s %8s %8s %8s %8s %8s %8s %-14s %s", row->watched->now->pid,
          show_set(set).text, show_kind(set->kind), show_domain(set->domain),
-         show_count(set->live).text, show_rate(row->rates.keys).text,
-         show_bytes(set->bytes).text, show_rate(row->rates.adds).text,
-         show_rate(row->rates.removes).text, show_rate(row->rates.hits + row->rates.misses).text,
-         show_bytes(set->retired_bytes).text, remark, curve);
+         show_count(set->live).text, show_rate(row->rates.keys).text, show_bytes(set->bytes).text,
+         show_rate(row->rates.adds).text, show_rate(row->rates.removes).text,
+         show_rate(row->rates.hits + row->rates.misses).text, show_bytes(set->retired_bytes).text,
+         remark, curve);
 }
 
 const char *top_order_name(enum top_order order)
@@ -190,8 +192,8 @@ static void put_sets(const struct drawing *drawing, const struct top *top,
     if (!rows)
         return;
     line(drawing, LOOK_HEAD, "%7s %-24s %-6s %-3s %8s %8s %8s %8s %8s %8s %8s %-14s %s", "PID",
-         "SET", "KIND", "DOM", "KEYS", "+KEYS/s", "BYTES", "ADDS/s", "REMS/s", "READS/s",
-         "RETIRED", "LIMIT", "KEYS, LATELY");
+         "SET", "KIND", "DOM", "KEYS", "+KEYS/s", "BYTES", "ADDS/s", "REMS/s", "READS/s", "RETIRED",
+         "LIMIT", "KEYS, LATELY");
     size_t end = room->first_set + room->sets;
     for (size_t i = room->first_set; i < count && i < end; i++)
         put_row(drawing, top, &rows[i]);
@@ -256,8 +258,8 @@ static void put_events(const struct drawing *drawing, const struct top *top, siz
         show_safe(text);
         line(drawing, events[i].event->severity == LFSET_INFO ? LOOK_SOFT : LOOK_PLAIN,
              "%7d %s %s: %s", events[i].watched->now->pid,
-             show_clock(events[i].event->time_ns).text,
-             show_event_kind(events[i].event->kind), text);
+             show_clock(events[i].event->time_ns).text, show_event_kind(events[i].event->kind),
+             text);
     }
     free(events);
 }
@@ -267,9 +269,11 @@ void top_draw(const struct top *top, const struct top_room *room,
 {
     struct drawing drawing = {put, ctx};
     struct top_room left = *room;
-    for (size_t i = 0; i < top->count; i++)
+    for (size_t i = 0; i < top->count && i < room->processes; i++)
         if (top->watched[i].now)
             put_process(&drawing, &top->watched[i]);
+    if (top->count > room->processes)
+        line(&drawing, LOOK_SOFT, "and %zu more processes", top->count - room->processes);
     if (top->count == 0)
         line(&drawing, LOOK_TITLE, "no process that may be looked into publishes sets");
     put_sets(&drawing, top, room);

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <wchar.h>
 
-enum { STALLS_MOST = 4, EVENTS_MOST = 6 };
+enum { PROCESSES_MOST = 6, STALLS_MOST = 4, EVENTS_MOST = 6 };
 
 struct screen {
     struct top *top;
@@ -68,12 +68,16 @@ static void put_line(enum top_look look, const char *text, void *ctx)
 
 static struct top_room room_of(const struct screen *screen)
 {
-    struct top_room room = {.first_set = screen->first_set, .stalls = STALLS_MOST};
-    room.events = screen->no_events ? 0 : EVENTS_MOST;
-    // processes, three headings, the help line
-    int taken = (int)(screen->top->count ? screen->top->count : 1) + 4 + STALLS_MOST +
-                (int)room.events;
-    room.sets = LINES > taken + 3 ? (size_t)(LINES - taken) : 3;
+    enum { HEADINGS = 3, HELP = 1, SETS_LEAST = 3 };
+    struct top_room room = {.processes = PROCESSES_MOST,
+                            .first_set = screen->first_set,
+                            .stalls = STALLS_MOST,
+                            .events = screen->no_events ? 0 : EVENTS_MOST};
+    size_t processes = screen->top->count > PROCESSES_MOST ? PROCESSES_MOST + 1
+                       : screen->top->count                ? screen->top->count
+                                                           : 1;
+    int taken = (int)(processes + room.stalls + room.events) + HEADINGS + HELP;
+    room.sets = LINES > taken + SETS_LEAST ? (size_t)(LINES - taken) : SETS_LEAST;
     return room;
 }
 
@@ -87,11 +91,12 @@ static void draw(struct screen *screen)
     erase();
     screen->row = 0;
     top_draw(screen->top, &room, put_line, screen);
-    snprintf(help, sizeof help,
-             "sorted by %s%s | b bytes  g growth  k keys  a adds  r retired | arrows move  e events  "
-             "space %s  q quit",
-             top_order_name(screen->top->order), screen->held ? ", HELD" : "",
-             screen->held ? "go on" : "hold");
+    snprintf(
+        help, sizeof help,
+        "sorted by %s%s | b bytes  g growth  k keys  a adds  r retired | arrows move  e events  "
+        "space %s  q quit",
+        top_order_name(screen->top->order), screen->held ? ", HELD" : "",
+        screen->held ? "go on" : "hold");
     attrset(A_REVERSE);
     mvaddnstr(LINES - 1, 0, help, COLS);
     for (int column = getcurx(stdscr); column > 0 && column < COLS - 1; column++)

@@ -10,6 +10,7 @@ int tool_inspect(int argc, char **argv);
 int tool_profile(int argc, char **argv);
 int tool_ps(int argc, char **argv);
 int tool_report(int argc, char **argv);
+int tool_save(int argc, char **argv);
 int tool_top(int argc, char **argv);
 
 #endif
