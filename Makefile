@@ -168,6 +168,7 @@ litmus := $(patsubst stress/litmus/%.c,$(B)/litmus/%,$(litmus_c))
 unit := $(patsubst test/unit/%.c,$(B)/test/unit/%,$(unit_c))
 tools := $(if $(tools_c),$(B)/lfset) $(if $(stress_c),$(B)/lfset-stress)
 tools += $(if $(HAVE_OBSERVE),$(if $(call pkg_exists,ncursesw),$(B)/lfset-observe))
+tools += $(if $(SANITIZE),,$(B)/lfset-lint)
 tools += $(if $(SANITIZE),,$(if $(faults_c),$(B)/lfset-faults $(B)/lfset-faults-host))
 tools += $(if $(SANITIZE),,$(if $(soak_c),$(B)/lfset-soak))
 # The explorer switches stacks by itself, which sanitizers do not follow.
@@ -322,6 +323,9 @@ $(B)/lfset-soak: $(soak_o) $(harness_o) $(hooked_o) $(B)/libcheck.a
 $(B)/lfset-explore: $(explore_o) $(B)/libcheck.a
 	$(call say,LD)
 	$(call link_c,$(JANSSON_LIBS) -lm)
+$(B)/lfset-lint: tools/lint/lfset-lint.py $(wildcard tools/lint/*.cocci tools/lint/*.h)
+	$(call say,GEN)
+	$(Q)mkdir -p $(B)/lint && install -m 644 $(filter-out %.py,$^) $(B)/lint && install -m 755 $< $@
 $(B)/lfset-bench: $(bench_o) $(B)/liblfset.a
 	$(call say,LD)
 	$(call link_cxx,$(PEER_LIBS) $(JANSSON_LIBS) $(URCU_LIBS) -lm $(MIMALLOC_LIBS))
@@ -528,7 +532,7 @@ format-check: ## fails when make format would change a file
 
 clean: ## removes objects, libraries and programs of this build
 	$(Q)rm -rf $(addprefix $(B)/,adapters obj obj-tsan obj-hooked obj-explore obj-fuzz fuzz memcheck package litmus mutants test lfset lfset-observe lfset-stress \
-		lfset-explore lfset-faults lfset-faults-host lfset-soak lfset-bench lfset-bench-go.so go-cache libcheck.a liblfset*)
+		lint lfset-lint lfset-explore lfset-faults lfset-faults-host lfset-soak lfset-bench lfset-bench-go.so go-cache libcheck.a liblfset*)
 distclean: ## removes the build directory with all that is in it
 	$(Q)if [ -f $(B)/flags ]; then rm -rf $(B); fi
 

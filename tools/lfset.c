@@ -35,6 +35,7 @@ static const struct verb {
     {"gate", tool_observe, "fail when sets grew beyond a stored baseline"},
     {"help", tool_help, "show this list, or a verb's options"},
     {"inspect", tool_observe, "show all that is known of a process's sets"},
+    {"lint", NULL, "find sets in C sources that will be hard to keep in check"},
     {"profile", tool_observe, "tell whose keys stay in a process's sets"},
     {"ps", tool_observe, "list the processes that have sets to see"},
     {"report", tool_observe, "draw a process's sets as a page"},

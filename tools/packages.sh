@@ -14,6 +14,7 @@ packages='
     clang clang-format libclang-rt-dev valgrind
     libmicrohttpd-dev libdw-dev libncurses-dev prometheus python3-prometheus-client curl
     cmake
+    coccinelle
     python3 man-db mandoc
     chromium
     gawk mawk wamerican-huge time

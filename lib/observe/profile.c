@@ -83,17 +83,6 @@ static uint64_t moment_of(const struct lfset_observation *observation)
     return last;
 }
 
-/* Keys of this observation are settled if they were added at this moment or before. */
-static uint64_t settled_before(const struct making *making, size_t index)
-{
-    const uint64_t *moments = making->moments;
-    if (index > 0) {
-        return moments[index - 1];
-    }
-    uint64_t round = making->count > 1 ? moments[1] - moments[0] : 0;
-    return moments[0] > round ? moments[0] - round : 0;
-}
-
 /* ---- addresses ----------------------------------------------------------------------------------- */
 
 static bool same_process(const struct lfset_observation *a, const struct lfset_observation *b)
@@ -156,6 +145,7 @@ static struct group *group_make(const struct group *like, size_t observations)
         group_free(group);
         return NULL;
     }
+    group->settled[0] = -1;
     if (like->depth > 0) {
         memcpy(group->frames, like->frames, like->depth * sizeof *group->frames);
     }
@@ -217,7 +207,7 @@ static void group_count(struct making *making, size_t index, struct group *group
 {
     group->live[index] += rate;
     group->bytes[index] += rate * (int64_t)sample->bytes;
-    if (making->count == 1 || sample->added_ns <= settled_before(making, index)) {
+    if (index > 0 && sample->added_ns <= making->moments[index - 1]) {
         group->settled[index] += rate;
     }
     if (index == making->count - 1) {
@@ -275,14 +265,15 @@ static int add_observation(struct making *making, size_t index)
 
 /* ---- entries ------------------------------------------------------------------------------------- */
 
+/* The first number is not known. */
 static bool grew_each(const int64_t *numbers, size_t count)
 {
-    for (size_t i = 1; i < count; i++) {
+    for (size_t i = 2; i < count; i++) {
         if (numbers[i] <= numbers[i - 1]) {
             return false;
         }
     }
-    return count >= 3;
+    return count >= 4; // a single step proves nothing
 }
 
 static struct lfset_profile_entry entry_of(const struct group *group, size_t count,

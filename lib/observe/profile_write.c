@@ -77,7 +77,11 @@ static void text_numbers(const char *what, const int64_t *numbers, unsigned coun
 {
     fprintf(out, "      %s:", what);
     for (unsigned i = 0; i < count; i++) {
-        fprintf(out, " %" PRId64, numbers[i]);
+        if (numbers[i] < 0) {
+            fputs(" -", out);
+        } else {
+            fprintf(out, " %" PRId64, numbers[i]);
+        }
     }
     putc('\n', out);
 }
@@ -118,7 +122,7 @@ static void text_head(const struct lfset_profile *profile, FILE *out)
         fprintf(out, "%u observations in %.1f s", profile->observation_count,
                 (double)profile->duration_ns / 1e9);
     }
-    if (profile->observation_count > 2) {
+    if (profile->observation_count > 3) {
         fprintf(out, ": %zu stack%s grew in every round", profile->leaks,
                 profile->leaks == 1 ? "" : "s");
     }
@@ -270,7 +274,7 @@ static json_t *json_numbers(const int64_t *numbers, unsigned count)
 {
     json_t *array = json_array();
     for (unsigned i = 0; i < count; i++) {
-        json_array_append_new(array, json_integer(numbers[i]));
+        json_array_append_new(array, numbers[i] < 0 ? json_null() : json_integer(numbers[i]));
     }
     return array;
 }

@@ -48,7 +48,6 @@ struct lfset__retired {
     bool held;         /**< scratch of the scan that has the object in hand */
     uint8_t era;       /**< which of two barrier counters it is in */
     uint16_t note;     /**< its entry in the registry; 0: none */
-    uint16_t holder;   /**< the same, of who holds it beside the domain */
 };
 
 struct lfset__reclaim {
@@ -76,6 +75,7 @@ struct lfset__thread {
     uint32_t section_countdown; /**< record/sections.h */
     unsigned lane;              /**< where it counts (record/segment.h) */
     _Atomic(struct lfset__thread_slot *) slot; /**< its entry in the registry, or NULL */
+    bool unlisted;                             /**< the registry had no room for it */
     _Atomic(const void *) reader; /**< itself as liburcu's reader (rcu.h); NULL: not known */
     struct lfset__kept
         *kept; /**< what the section holds besides slices, to be dropped at its end */

@@ -63,24 +63,25 @@ static void after_fork_in_parent(void)
 static void after_fork_in_child(void)
 {
     fork_lock = (pthread_rwlock_t)PTHREAD_RWLOCK_INITIALIZER; // its readers exist no more
-    if (!urcu_left_alone) {
-        lfset__rcu_after_fork_in_child();
-    }
     lfset__account_after_fork(&lfset__rcu_account);
     lfset__hp_after_fork_in_child(lfset__self);
     lfset__stacks_after_fork_in_child();
     lfset__registry_after_fork_in_child(lfset__self ? lfset__self->slot : NULL);
     lfset__samples_after_fork_in_child();
+    // Last: its new call_rcu thread reclaims at once, and must find everything the child's.
+    if (!urcu_left_alone) {
+        lfset__rcu_after_fork_in_child();
+    }
 }
 
 static void detach(struct lfset__thread *self)
 {
-    lfset__thread_slot_release(self->slot);
-    self->slot = NULL;
     self->reader = NULL;
     lfset__hp_scan(self); // while callbacks still find the thread attached
     lfset__probe(thread__detach, self);
     lfset__self = NULL;
+    lfset__thread_slot_release(self->slot);
+    self->slot = NULL;
     lfset__hp_thread_release(self);
 }
 
@@ -178,6 +179,7 @@ struct lfset__thread *lfset__thread_attach(void)
         return NULL;
     }
     self->slot = lfset__thread_slot_take();
+    self->unlisted = !self->slot && lfset__segment_now();
     know_reader(self);
     lfset__self = self;
     lfset__probe(thread__attach, self);
@@ -252,8 +254,9 @@ int lfset_section_enter(void)
     }
     if (self->sections++ ==
         0) { // the read-side critical section opens with the first RCU operation
-        if (lfset__unlikely(!self->slot && lfset__segment_now())) {
+        if (lfset__unlikely(!self->slot && !self->unlisted && lfset__segment_now())) {
             self->slot = lfset__thread_slot_take();
+            self->unlisted = !self->slot;
         }
         note_section(self, __builtin_return_address(0));
         if (lfset__unlikely(lfset__section_is_due(&self->section_countdown)) && self->slot) {

@@ -81,17 +81,37 @@ static uint64_t new_id(struct lfset__segment *segment)
 
 enum { FREE = 0, WRITING = 1 };
 
-/* Claims an entry whose first word is its id. @return count: there is none free. */
-static uint64_t claim(struct lfset__segment *segment, const struct lfset__table *table,
-                      size_t id_offset, _Atomic(uint64_t) *unlisted)
+/* Where to look for free entries of a table. Both are hints, which races may leave a little wrong. */
+struct search {
+    _Atomic(uint32_t)
+        from; /* the least that was freed since, or what follows what was taken last */
+    _Atomic(uint32_t) used; /* entries from here on were never taken: their pages need not exist */
+};
+
+static struct search search_sets, search_threads, search_retired;
+
+static void taken(struct search *search, uint32_t index)
 {
-    for (uint64_t i = 0; i < table->count; i++) {
+    atomic_store_explicit(&search->from, index + 1, memory_order_relaxed);
+    if (index >= atomic_load_explicit(&search->used, memory_order_relaxed)) {
+        atomic_store_explicit(&search->used, index + 1, memory_order_relaxed);
+    }
+}
+
+/* Claims an entry by its id, a low one if there is one. @return count: there is none free. */
+static uint64_t claim(struct lfset__segment *segment, const struct lfset__table *table,
+                      size_t id_offset, struct search *search, _Atomic(uint64_t) *unlisted)
+{
+    uint32_t start = atomic_load_explicit(&search->from, memory_order_relaxed);
+    for (uint32_t tried = 0; tried < table->count; tried++) {
+        uint32_t i = (start + tried) % table->count;
         _Atomic(uint64_t) *id =
             (_Atomic(uint64_t) *)(void *)((char *)entry_of(segment, table, i) + id_offset);
         uint64_t expected = FREE;
         if (atomic_load_explicit(id, memory_order_relaxed) == FREE &&
             atomic_compare_exchange_strong_explicit(id, &expected, WRITING, memory_order_acquire,
                                                     memory_order_relaxed)) {
+            taken(search, i);
             return i;
         }
     }
@@ -103,6 +123,17 @@ static uint64_t claim(struct lfset__segment *segment, const struct lfset__table 
 static void publish(_Atomic(uint64_t) *id, uint64_t value)
 {
     atomic_store_explicit(id, value, memory_order_release);
+}
+
+static void release(struct lfset__segment *segment, const struct lfset__table *table,
+                    struct search *search, const void *entry, _Atomic(uint64_t) *id)
+{
+    uint64_t offset = (uint64_t)((const char *)entry - (const char *)segment) - table->offset;
+    uint32_t index = (uint32_t)(offset / table->stride);
+    publish(id, FREE);
+    if (index < atomic_load_explicit(&search->from, memory_order_relaxed)) {
+        atomic_store_explicit(&search->from, index, memory_order_relaxed);
+    }
 }
 
 /* Begins to change an entry: no reader takes what follows for what was there. */
@@ -133,7 +164,7 @@ static int entries_take(struct lfset__about *about, const struct lfset_allocator
 {
     struct lfset__segment *segment = lfset__segment_now();
     uint64_t index = segment ? claim(segment, &segment->sets, offsetof(struct lfset__record, id),
-                                     &segment->sets_unlisted)
+                                     &search_sets, &segment->sets_unlisted)
                              : 0;
     if (!segment || index == segment->sets.count) {
         return entries_alone(about, allocator);
@@ -143,7 +174,7 @@ static int entries_take(struct lfset__about *about, const struct lfset_allocator
     _Atomic(uint64_t) *id = &about->record->id;
     // all but the id, which is the claim
     memset((char *)about->record + sizeof *id, 0, sizeof *about->record - sizeof *id);
-    if (about->counted) {
+    if (about->counted || about->may_refuse) {
         memset(about->lanes, 0, lanes_bytes());
     }
     return 0;
@@ -243,7 +274,7 @@ int lfset__about_create(struct lfset__about **made, void *set, enum lfset_kind k
         about->counted = observe->flags & LFSET_OBSERVE_COUNTS;
         about->sample_below = sampled_below(observe->profile_rate);
         if (observe->strategy == LFSET_GUARD_REFUSE) {
-            about->refuses_keys = observe->max_keys > 0;
+            about->refuses_keys = observe->max_keys > 0 && observe->max_keys <= INT64_MAX;
             about->may_refuse = observe->max_keys || observe->max_bytes || observe->max_rate;
         }
     }
@@ -292,7 +323,8 @@ void lfset__about_free(struct lfset__about *about)
     const struct lfset_allocator *allocator = about->allocator;
     if (!about->alone) {
         if (about->record) {
-            publish(&about->record->id, FREE);
+            struct lfset__segment *segment = lfset__segment_now();
+            release(segment, &segment->sets, &search_sets, about->record, &about->record->id);
         }
     } else {
         if (about->lanes) {
@@ -386,7 +418,8 @@ unsigned lfset__lane_take(void)
     static _Atomic(unsigned) taken;
     unsigned lane = atomic_fetch_add_explicit(&taken, 1, memory_order_relaxed);
     if (lane >= LFSET__COUNTER_LANES) {
-        atomic_store_explicit(&taken, LFSET__COUNTER_LANES, memory_order_relaxed); // so that it never wraps
+        atomic_store_explicit(&taken, LFSET__COUNTER_LANES,
+                              memory_order_relaxed); // so that it never wraps
         lane = LFSET__COUNTER_LANES;
     }
     return lane;
@@ -399,7 +432,7 @@ struct lfset__thread_slot *lfset__thread_slot_take(void)
         return NULL;
     }
     uint64_t index = claim(segment, &segment->threads, offsetof(struct lfset__thread_slot, id),
-                           &segment->threads_unlisted);
+                           &search_threads, &segment->threads_unlisted);
     if (index == segment->threads.count) {
         return NULL;
     }
@@ -419,7 +452,8 @@ struct lfset__thread_slot *lfset__thread_slot_take(void)
 void lfset__thread_slot_release(struct lfset__thread_slot *slot)
 {
     if (slot) {
-        publish(&slot->id, FREE);
+        struct lfset__segment *segment = lfset__segment_now();
+        release(segment, &segment->threads, &search_threads, slot, &slot->id);
     }
 }
 
@@ -433,7 +467,7 @@ unsigned lfset__retired_note(struct lfset__about *about, enum lfset_holder holde
         return 0;
     }
     uint64_t index = claim(segment, &segment->retired, offsetof(struct lfset__retired_entry, id),
-                           &segment->retired_unlisted);
+                           &search_retired, &segment->retired_unlisted);
     if (index == segment->retired.count) {
         return 0;
     }
@@ -456,7 +490,7 @@ void lfset__retired_gone(unsigned note)
     struct lfset__segment *segment = lfset__segment_now();
     if (note > 0 && segment) {
         struct lfset__retired_entry *entry = entry_of(segment, &segment->retired, note - 1);
-        publish(&entry->id, FREE);
+        release(segment, &segment->retired, &search_retired, entry, &entry->id);
     }
 }
 
@@ -514,6 +548,20 @@ void lfset__registry_after_fork_in_parent(void)
     pthread_mutex_unlock(&lock);
 }
 
+/* Entries that others were writing. */
+static void free_claims(struct lfset__segment *segment, const struct lfset__table *table,
+                        size_t id_offset, const struct search *search)
+{
+    uint32_t used = atomic_load_explicit(&search->used, memory_order_relaxed);
+    for (uint32_t i = 0; i < used; i++) {
+        _Atomic(uint64_t) *id =
+            (_Atomic(uint64_t) *)(void *)((char *)entry_of(segment, table, i) + id_offset);
+        if (atomic_load_explicit(id, memory_order_relaxed) == WRITING) {
+            publish(id, FREE);
+        }
+    }
+}
+
 /* Threads that pinned sets, or were in the middle of an entry, do not exist here. */
 static void forget_others(struct lfset__segment *segment, const struct lfset__thread_slot *mine)
 {
@@ -525,6 +573,11 @@ static void forget_others(struct lfset__segment *segment, const struct lfset__th
         if (slot != mine && atomic_load_explicit(&slot->id, memory_order_relaxed) != FREE) {
             publish(&slot->id, FREE);
         }
+    }
+    if (segment) {
+        free_claims(segment, &segment->sets, offsetof(struct lfset__record, id), &search_sets);
+        free_claims(segment, &segment->retired, offsetof(struct lfset__retired_entry, id),
+                    &search_retired);
     }
     if (mine) {
         ((struct lfset__thread_slot *)(uintptr_t)mine)->tid = (int32_t)syscall(SYS_gettid);

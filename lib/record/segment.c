@@ -22,6 +22,9 @@
 _Atomic(struct lfset__segment *) lfset__segment;
 
 static int segment_fd = -1; // -1: the segment has no file, and nobody outside sees it
+static dev_t segment_dev;
+static ino_t segment_ino;
+static bool segment_anonymous;
 
 /* Puts a table behind what there is. */
 static struct lfset__table table(uint64_t *end, size_t stride, uint32_t count)
@@ -77,13 +80,31 @@ static void file_seal(int fd)
     }
 }
 
+/* @param fd -1: memory of this process alone. */
+static void *map(uint64_t bytes, int fd)
+{
+    int flags = fd >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS;
+    return mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags | MAP_NORESERVE, fd, 0);
+}
+
+/* The segment is in this file from now on; -1: in none. */
+static void file_keep(int fd)
+{
+    struct stat status;
+    if (fd >= 0 && fstat(fd, &status) == 0) {
+        segment_dev = status.st_dev;
+        segment_ino = status.st_ino;
+        file_seal(fd);
+    }
+    segment_fd = fd;
+    segment_anonymous = fd < 0;
+}
+
 int lfset__segment_make(void)
 {
     struct lfset__segment made = layout();
     int fd = file_make(made.bytes);
-    int shared = fd >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS;
-    struct lfset__segment *segment =
-        mmap(NULL, made.bytes, PROT_READ | PROT_WRITE, shared | MAP_NORESERVE, fd, 0);
+    struct lfset__segment *segment = map(made.bytes, fd);
     if (segment == MAP_FAILED) {
         if (fd >= 0) {
             close(fd);
@@ -105,10 +126,7 @@ int lfset__segment_make(void)
     atomic_store_explicit(&segment->next_id, 1, memory_order_relaxed);
     atomic_thread_fence(memory_order_release);
     segment->magic = magic;
-    if (fd >= 0) {
-        file_seal(fd);
-    }
-    segment_fd = fd;
+    file_keep(fd);
     atomic_store_explicit(&lfset__segment, segment, memory_order_release); // [segment]
     return 0;
 }
@@ -118,55 +136,65 @@ int lfset__segment_fd(void)
     return segment_fd;
 }
 
-/* Copies what is written of one file to another, leaving holes as they are. */
-static bool file_copy(int from, int to, uint64_t bytes)
+/* Copies the pages of a mapping that are there; the others are zero, and reading them would make them. */
+static bool copy_pages(char *to, const char *from, uint64_t bytes)
 {
-    char buffer[4096];
-    off_t at = 0, end = (off_t)bytes;
-    while ((at = lseek(from, at, SEEK_DATA)) >= 0 && at < end) {
-        off_t hole = lseek(from, at, SEEK_HOLE);
-        while (at < hole) {
-            size_t size = hole - at < (off_t)sizeof buffer ? (size_t)(hole - at) : sizeof buffer;
-            ssize_t got = pread(from, buffer, size, at);
-            if (got <= 0 || pwrite(to, buffer, (size_t)got, at) != got) {
-                return false;
+    enum { AT_ONCE = 1024 };
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    unsigned char there[AT_ONCE];
+    for (uint64_t at = 0; at < bytes; at += AT_ONCE * page) {
+        size_t size = bytes - at < AT_ONCE * page ? (size_t)(bytes - at) : AT_ONCE * page;
+        if (mincore((void *)(uintptr_t)(from + at), size, there) != 0) {
+            return false;
+        }
+        for (size_t i = 0; i * page < size; i++) {
+            if (there[i] & 1) {
+                size_t rest = size - i * page;
+                memcpy(to + at + i * page, from + at + i * page, rest < page ? rest : page);
             }
-            at += got;
         }
     }
     return true;
 }
 
-/* The parent's registry is not the child's: what both wrote would be nobody's. First the mapping becomes
- * private at the place where it is, so that the child has a registry whatever happens next; then, if it can
- * be made, a file of the child's own. Nobody else runs. */
+/* The file, unless the program has closed it (daemons close all), and another one has its number now. */
+static void file_close(void)
+{
+    struct stat status;
+    if (segment_fd >= 0 && fstat(segment_fd, &status) == 0 && status.st_dev == segment_dev &&
+        status.st_ino == segment_ino) {
+        close(segment_fd);
+    }
+    segment_fd = -1;
+}
+
+/* The parent's registry is not the child's: what both wrote would be nobody's. A copy takes its place at the
+ * same address in one step. Only this thread runs, and nothing of this library's has run in the child before.
+ * Without memory for a copy the child goes on in its parent's. */
 void lfset__segment_after_fork_in_child(void)
 {
-    struct lfset__segment *segment = lfset__segment;
+    struct lfset__segment *segment = lfset__segment_now();
     if (!segment) {
         return;
     }
-    int parents = segment_fd;
-    segment_fd = -1;
-    if (parents < 0) {
+    if (segment_anonymous) {
         segment->pid = getpid();
         return;
     }
     uint64_t bytes = segment->bytes;
     int fd = file_make(bytes);
-    bool mapped = fd >= 0 && file_copy(parents, fd, bytes) &&
-                  mmap(segment, bytes, PROT_READ | PROT_WRITE,
-                       MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd, 0) != MAP_FAILED;
-    if (!mapped) {
-        (void)mmap(segment, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
-                   parents, 0);
+    struct lfset__segment *copy = map(bytes, fd);
+    if (copy == MAP_FAILED || !copy_pages((char *)copy, (const char *)segment, bytes) ||
+        mremap(copy, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, segment) == MAP_FAILED) {
+        if (copy != MAP_FAILED) {
+            munmap(copy, bytes);
+        }
+        if (fd >= 0) {
+            close(fd);
+        }
+        return;
     }
-    close(parents);
     segment->pid = getpid();
-    if (mapped) {
-        file_seal(fd);
-        segment_fd = fd;
-    } else if (fd >= 0) {
-        close(fd);
-    }
+    file_close();
+    file_keep(fd);
 }

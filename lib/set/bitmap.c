@@ -793,7 +793,6 @@ static int freeze_and_keep(struct lfset_bitmap *set, enum lfset__kind kind,
         lfset__bitmap_snapshot_abandon(made, &set->base.allocator);
         return error;
     }
-    lfset__note_snapshot(base_of(set), frozen);
     if (kind == LFSET__CLEAR) {
         forget(base_of(set), frozen);
         if (set->base.about || lfset__probe_wanted(set__clear)) {

@@ -25,6 +25,7 @@ struct lfset_bitmap_snapshot {
     struct lfset__slice *slice; /**< frozen; holds its regions and the set, too */
     uint64_t count;             /**< members */
     size_t regions;             /**< that have members */
+    unsigned note;              /**< its entry in the registry */
     _Atomic(struct place *)
         sorted; /**< `regions` places in order and a last one, once somebody asked */
 };
@@ -47,6 +48,7 @@ void lfset__bitmap_snapshot_fill(struct lfset_bitmap_snapshot *snapshot,
 {
     size_t words = lfset__slice_words(frozen);
     snapshot->slice = frozen;
+    snapshot->note = lfset__note_snapshot(frozen->set, frozen);
     for (size_t i = 0; i < words; i++) {
         uint64_t word = lfset__load_acq(&frozen->words[i]);
         uint64_t members = word & LFSET__LIVE ? lfset__region_members(lfset__word_region(word)) : 0;
@@ -62,6 +64,7 @@ void lfset_bitmap_snapshot_destroy(struct lfset_bitmap_snapshot *snapshot)
     }
     struct lfset__slice *slice = snapshot->slice;
     const struct lfset_allocator allocator = slice->set->allocator;
+    lfset__retired_gone(snapshot->note);
     if (snapshot->sorted) {
         lfset__free(&allocator, snapshot->sorted, (snapshot->regions + 1) * sizeof(struct place),
                     sizeof(uint64_t));

@@ -202,6 +202,7 @@ struct lfset__node_snapshot {
     struct lfset__slice *slice; /**< frozen; holds its nodes and the set, too */
     uint64_t count;
     _Atomic(struct lfset__entry *) sorted; /**< `count` entries in order, once somebody asked */
+    unsigned note;                         /**< its entry in the registry */
 };
 
 /** The kind's order; `set` has its callbacks. */
@@ -225,7 +226,7 @@ static inline int lfset__snapshot_take(struct lfset__set *set, enum lfset__kind 
         lfset__free(&set->allocator, snapshot, sizeof *snapshot, sizeof(void *));
         return error;
     }
-    lfset__note_snapshot(set, snapshot->slice);
+    snapshot->note = lfset__note_snapshot(set, snapshot->slice);
     snapshot->count = lfset__count_live(snapshot->slice);
     if (kind == LFSET__CLEAR) {
         lfset__trace_clear(set, snapshot->count);
@@ -239,6 +240,7 @@ static inline void lfset__snapshot_destroy(struct lfset__node_snapshot *snapshot
 {
     struct lfset__slice *slice = snapshot->slice;
     const struct lfset_allocator allocator = slice->set->allocator;
+    lfset__retired_gone(snapshot->note);
     if (snapshot->sorted) {
         lfset__free(&allocator, snapshot->sorted,
                     (size_t)snapshot->count * sizeof(struct lfset__entry), sizeof(uint64_t));

@@ -124,7 +124,6 @@ void lfset__slice_drop(struct lfset__slice *slice)
         if (set->nodes) {
             set->nodes->release(slice);
         }
-        lfset__retired_gone(slice->retired.holder);
         lfset__free(&set->allocator, slice, lfset__slice_bytes(slice), LFSET__LINE);
         lfset__set_drop(set);
     }
@@ -464,12 +463,11 @@ void lfset__note_reclaimed(struct lfset__set *set, const struct lfset__retired *
     }
 }
 
-void lfset__note_snapshot(struct lfset__set *set, struct lfset__slice *slice)
+unsigned lfset__note_snapshot(struct lfset__set *set, const struct lfset__slice *slice)
 {
-    if (set->about) {
-        slice->retired.holder = (uint16_t)lfset__retired_note(set->about, LFSET_HELD_BY_SNAPSHOT,
-                                                            slice, lfset__slice_bytes(slice));
-    }
+    return set->about ? lfset__retired_note(set->about, LFSET_HELD_BY_SNAPSHOT, slice,
+                                            lfset__slice_bytes(slice))
+                      : 0;
 }
 
 /* What a finished succession leaves in the registry. */

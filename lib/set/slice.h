@@ -323,8 +323,8 @@ void lfset__note_succession(struct lfset__set *set, const struct lfset__slice *n
 /** That a slice is retired, and that it is reclaimed. */
 void lfset__note_retired(struct lfset__set *set, struct lfset__retired *retired);
 void lfset__note_reclaimed(struct lfset__set *set, const struct lfset__retired *retired);
-/** That a snapshot keeps the slice until it is freed. */
-void lfset__note_snapshot(struct lfset__set *set, struct lfset__slice *slice);
+/** That a snapshot keeps the slice. @return for lfset__retired_gone, when it does not any more. */
+unsigned lfset__note_snapshot(struct lfset__set *set, const struct lfset__slice *slice);
 
 /** Counts a finished succession. */
 void lfset__count_succession(struct lfset__set *set, const struct lfset__slice *next);

@@ -557,7 +557,6 @@ static int freeze_and_keep(struct lfset_u64 *set, enum lfset__kind kind,
         lfset__u64_snapshot_abandon(made, &set->base.allocator);
         return error;
     }
-    lfset__note_snapshot(base_of(set), frozen);
     uint64_t members = lfset__u64_snapshot_fill(made, frozen);
     if (kind == LFSET__CLEAR) {
         lfset__trace_clear(base_of(set), members);

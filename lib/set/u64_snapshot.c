@@ -12,6 +12,7 @@ struct lfset_u64_snapshot {
     struct lfset__slice *slice; /**< frozen; keeps the set's allocator alive, too */
     uint64_t count;
     _Atomic(uint64_t *) sorted; /**< `count` keys in order, once somebody asked */
+    unsigned note;              /**< its entry in the registry */
 };
 
 struct lfset_u64_snapshot *lfset__u64_snapshot_alloc(const struct lfset_allocator *allocator)
@@ -29,6 +30,7 @@ uint64_t lfset__u64_snapshot_fill(struct lfset_u64_snapshot *snapshot, struct lf
 {
     snapshot->slice = frozen;
     snapshot->count = lfset__count_live(frozen);
+    snapshot->note = lfset__note_snapshot(frozen->set, frozen);
     return snapshot->count;
 }
 
@@ -178,6 +180,7 @@ void lfset_u64_snapshot_destroy(struct lfset_u64_snapshot *snapshot)
     }
     struct lfset__slice *slice = snapshot->slice;
     const struct lfset_allocator allocator = *allocator_of(snapshot);
+    lfset__retired_gone(snapshot->note);
     if (snapshot->sorted) {
         lfset__free(&allocator, snapshot->sorted, (size_t)snapshot->count * sizeof(uint64_t),
                     sizeof(uint64_t));

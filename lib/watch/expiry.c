@@ -16,8 +16,9 @@ enum {
 };
 
 struct expiry {
-    _Atomic(uint64_t) current; /**< number of the open bucket; at `number % BUCKETS`. [expiry.current] */
-    _Atomic(bool) lost;        /**< a key may be in no bucket */
+    _Atomic(uint64_t)
+        current;        /**< number of the open bucket; at `number % BUCKETS`. [expiry.current] */
+    _Atomic(bool) lost; /**< a key may be in no bucket */
     void *buckets[BUCKETS];
     // Of looks alone:
     bool begun;
@@ -198,7 +199,8 @@ void lfset__expiry_look(struct lfset__about *about, uint64_t now_ns)
            now_ns - expiry->closed_ns[expiry->oldest % BUCKETS] >= time && expire_oldest(about)) {
     }
     if (lfset__load_sc(&expiry->lost)) {
-        lfset__store_sc(&expiry->lost, false); // before: a key that is lost meanwhile is for the next look
+        lfset__store_sc(&expiry->lost,
+                        false); // before: a key that is lost meanwhile is for the next look
         struct visit visit = {.about = about, .key = find_a_bucket};
         if (each(about->set, &visit) != 0) {
             lfset__store_sc(&expiry->lost, true);
@@ -218,7 +220,8 @@ int lfset__expiry_create(struct lfset__about *about)
     if (about->kind == LFSET_KIND_OBJ) {
         return -EINVAL;
     }
-    struct expiry *expiry = lfset__alloc_zeroed(about->allocator, sizeof *expiry, _Alignof(struct expiry));
+    struct expiry *expiry =
+        lfset__alloc_zeroed(about->allocator, sizeof *expiry, _Alignof(struct expiry));
     if (!expiry) {
         return -ENOMEM;
     }

@@ -1,31 +1,37 @@
 // SPDX-License-Identifier: MIT
 #include "watch/forecast.h"
 
-#include <math.h>
-#ifndef FO
-#define FO 2
-#define CAP 4
-#endif
-#ifndef HALFQ
-#define HALFQ 50
-#define STEADY 0.3
-#define STEADYN 1
-#define ABOVE 1.25
-#define HALFWIN 1
-#define SHRINK 0.5
-#endif
+#include <math.h> // for NAN and INFINITY alone
 
 enum { CELLS = LFSET__FORECAST_CELLS, LEVELS = LFSET__FORECAST_LEVELS };
 
 static const uint64_t cell_ns = 56250000000;
 /** A gain counts when it is so many times the largest fall. */
-static const double falls_outdone = FO;
+static const double falls_outdone = 2;
 /** A fall is forgotten after so many of the longest intervals between two. */
 static const double intervals_remembered = 4;
-/** Of the cells' highest samples above the line, so many may be outliers. */
+/** Each quarter of the time must bring such a share of its quarter of the gain, but for what noise may take:
+ * so much of the largest fall in the window, and at most such a share of the gain. */
+static const double steadiness = 0.3, noise_of_quarters = 0.5, noise_at_most = 1.0 / 16;
+/** What noise may do to the difference of two gains: so much of the largest fall in the window. */
+static const double noise_of_decay = 0.25;
+/** Samples may rise above the line so many times higher than they did, but for so many outliers. */
+static const double higher = 1.25;
 enum { OUTLIERS = 1 };
+/** A limit is told when the growth is as certain as that. */
+static const double certain = 0.9;
 
 /* ---- small statistics (without libm, which the library does not need otherwise) ---- */
+
+static double lesser(double a, double b)
+{
+    return a < b ? a : b;
+}
+
+static double greater(double a, double b)
+{
+    return a > b ? a : b;
+}
 
 /** The k-th smallest, k from 0; reorders. Hoare's selection. */
 static double select_kth(double *values, unsigned count, unsigned k)
@@ -76,7 +82,7 @@ static double normal(double z)
     return z < 0 ? tail : 1 - tail;
 }
 
-static double theil_sen(const double *x, const double *y, unsigned count, unsigned percent)
+static double theil_sen(const double *x, const double *y, unsigned count)
 {
     double slopes[CELLS * (CELLS - 1) / 2];
     unsigned pairs = 0;
@@ -85,7 +91,7 @@ static double theil_sen(const double *x, const double *y, unsigned count, unsign
             slopes[pairs++] = (y[j] - y[i]) / (x[j] - x[i]);
         }
     }
-    return select_kth(slopes, pairs, pairs * percent / 100);
+    return select_kth(slopes, pairs, pairs / 2);
 }
 
 /** Kendall's S: pairs that rise minus pairs that fall. */
@@ -129,8 +135,7 @@ static double correction(const double *y, unsigned count)
             sum += (n - lag) * (n - lag - 1) * (n - lag - 2) * correlation;
         }
     }
-    const double factor = 1 + 2 / (n * (n - 1) * (n - 2)) * sum;
-    return factor > 1 ? factor : 1;
+    return greater(1, 1 + 2 / (n * (n - 1) * (n - 2)) * sum);
 }
 
 /** How probable it is that the series grows faster than `slope`. */
@@ -147,7 +152,7 @@ static double confidence_above(const double *x, const double *y, unsigned count,
     const int score = kendall(residuals, count);
     const double z = (score > 0 ? score - 1 : score < 0 ? score + 1 : 0) / square_root(variance);
     const double probability = normal(z);
-    return probability < 0.999 ? probability : 0.999; // the model is never more certain
+    return lesser(probability, 0.999); // no model is more certain
 }
 
 /* ---- falls ---- */
@@ -155,7 +160,8 @@ static double confidence_above(const double *x, const double *y, unsigned count,
 static void falls_note(struct lfset__forecast_falls *falls, double time, double value, bool first)
 {
     if (first) {
-        *falls = (struct lfset__forecast_falls){.top = value, .bottom = value, .last = time, .begin = time};
+        *falls = (struct lfset__forecast_falls){
+            .top = value, .bottom = value, .last = time, .begin = time};
     }
     if (falls->falling && value > falls->bottom + falls->largest / 2) {
         falls->falling = false;
@@ -167,7 +173,7 @@ static void falls_note(struct lfset__forecast_falls *falls, double time, double 
     const double fall = falls->top - value;
     if (!falls->falling && fall > 0 && fall >= falls->largest / 2) {
         const double interval = time - falls->last;
-        falls->interval = interval > falls->interval ? interval : falls->interval;
+        falls->interval = greater(falls->interval, interval);
         falls->falling = true;
         falls->bottom = value;
         falls->last = time;
@@ -177,7 +183,7 @@ static void falls_note(struct lfset__forecast_falls *falls, double time, double 
             falls->bottom = value;
             falls->last = time;
         }
-        falls->largest = fall > falls->largest ? fall : falls->largest;
+        falls->largest = greater(falls->largest, fall);
         if (falls->largest > 2 * falls->known) { // of another kind than those before
             falls->known = falls->largest;
             falls->interval = time - falls->begin;
@@ -195,8 +201,8 @@ static double largest_fall(const double *y, unsigned count)
 {
     double top = y[0], largest = 0;
     for (unsigned i = 1; i < count; i++) {
-        top = y[i] > top ? y[i] : top;
-        largest = top - y[i] > largest ? top - y[i] : largest;
+        top = greater(top, y[i]);
+        largest = greater(largest, top - y[i]);
     }
     return largest;
 }
@@ -212,38 +218,56 @@ static double levels_off(double first, double second, double noise)
     return decay <= 0 ? INFINITY : last <= 0 ? 0 : last * last / decay;
 }
 
-/** Draws the line through `count` cells, oldest first. */
+/** How far samples rise above the line, at the level where it ends. */
+static double rise_above(const struct lfset__forecast_cell *cells, unsigned count, double value)
+{
+    double heights[CELLS], highest = 0;
+    for (unsigned i = 0; i < count; i++) {
+        // What a cell rises or falls by is no noise: from the highest of it and its neighbours.
+        float from = cells[i].low;
+        from = i > 0 && cells[i - 1].low > from ? cells[i - 1].low : from;
+        from = i + 1 < count && cells[i + 1].low > from ? cells[i + 1].low : from;
+        heights[i] = (double)cells[i].high - (double)from;
+        highest = greater(highest, (double)cells[i].high);
+    }
+    const double height = select_kth(heights, count, count - 1 - OUTLIERS);
+    return greater(lesser(higher * height, highest - value + height / 2), 0);
+}
+
+/** Draws the line through cells, if they are enough. */
 static struct lfset__forecast_line draw(const struct lfset__forecast_cell *cells, unsigned count,
-                                        double fall_on_record)
+                                        double fall_before)
 {
     struct lfset__forecast_line line = {.ceiling = INFINITY};
-    double x[CELLS], y[CELLS];
+    if (count < CELLS / 2) {
+        return line;
+    }
+    double x[CELLS] = {0}, y[CELLS] = {0};
     for (unsigned i = 0; i < count; i++) {
         x[i] = cells[i].time;
         y[i] = (double)cells[i].low;
     }
-    line.span = x[count - 1] - x[0];
     const double fall_within = largest_fall(y, count);
-    const double fall = fall_within > fall_on_record ? fall_within : fall_on_record;
+    const double fall = greater(fall_within, fall_before);
     // The cheap question first: most sets do not grow.
     if (y[count - 1] - y[0] <= fall || kendall(y, count) <= 0) {
         return line;
     }
-    // Gains of the quarters, of the halves and of all, each robust.
-    const unsigned quarter = count / 4, half = count / 2;
+    // Gains of the quarters, of the halves and of all.
+    const unsigned quarter = count / 4, half = count / 2, rest = count - half;
+    line.span = x[count - 1] - x[0];
     double gain[4], least = INFINITY;
     for (unsigned i = 0; i < 4; i++) {
         const unsigned from = i * (count - quarter) / 3;
-        gain[i] = theil_sen(x + from, y + from, quarter, 50) * line.span / 4;
-        least = gain[i] < least ? gain[i] : least;
+        gain[i] = theil_sen(x + from, y + from, quarter) * line.span / 4;
+        least = lesser(least, gain[i]);
     }
-    const double older = theil_sen(x, y, half, HALFQ) * line.span / 2;
-    const double newer = theil_sen(x + count - half, y + count - half, half, HALFQ) * line.span / 2;
-    double all = theil_sen(x, y, count, 50) * line.span;
-    all = 2 * older < all ? 2 * older : all;
-    all = 2 * newer < all ? 2 * newer : all;
-    const double noise = SHRINK * fall_within;
-    if (all <= 0 || all < falls_outdone * fall || least < STEADY * all / 4 - fmin(STEADYN * fall_within, all / CAP)) {
+    const double older = theil_sen(x, y, half) * line.span / 2;
+    const double newer_slope = theil_sen(x + rest, y + rest, half);
+    const double newer = newer_slope * line.span / 2;
+    const double all = lesser(theil_sen(x, y, count) * line.span, 2 * lesser(older, newer));
+    const double noise = lesser(noise_of_quarters * fall_within, noise_at_most * all);
+    if (all <= 0 || all < falls_outdone * fall || least < steadiness * all / 4 - noise) {
         return line;
     }
     line.grows = true;
@@ -252,26 +276,15 @@ static struct lfset__forecast_line draw(const struct lfset__forecast_cell *cells
     line.confidence = confidence_above(x, y, count, line.slope, line.slope / 2);
 
     double heights[CELLS];
-    const double newer_slope = newer / (line.span / 2);
-    for (unsigned i = 0; i < half; i++) { // of the newer half, whose slope this is or almost is
-        const unsigned cell = count - half + i;
-        heights[i] = y[cell] - newer_slope * x[cell];
+    for (unsigned i = 0; i < half; i++) {
+        heights[i] = y[rest + i] - newer_slope * x[rest + i];
     }
     line.time = x[count - 1];
     line.value = select_kth(heights, half, half / 2) + newer_slope * line.time;
-    double highest = 0;
-    for (unsigned i = 0; i < count; i++) {
-        // What a cell rises or falls by is not noise: the highest of it and its neighbours.
-        double level = i > 0 && y[i - 1] > y[i] ? y[i - 1] : y[i];
-        level = i + 1 < count && y[i + 1] > level ? y[i + 1] : level;
-        heights[i] = (double)cells[i].high - level;
-        highest = fmax(highest, (double)cells[i].high);
-    }
-    const double above = fmin(select_kth(heights, count, count - 1 - OUTLIERS), highest - line.value);
-    line.above = above > 0 ? ABOVE * above : 0;
-    const double by_halves = line.value + levels_off(older, newer, noise);
-    const double by_quarters = line.value + levels_off(gain[2], gain[3], noise);
-    line.ceiling = by_halves < by_quarters ? by_halves : by_quarters;
+    line.above = rise_above(cells, count, line.value);
+    const double decay_noise = noise_of_decay * fall_within;
+    line.ceiling = line.value + lesser(levels_off(older, newer, decay_noise),
+                                       levels_off(gain[2], gain[3], decay_noise));
     return line;
 }
 
@@ -287,13 +300,13 @@ static void level_add(struct lfset__forecast *forecast, unsigned index,
     for (unsigned i = 0; i < count; i++) {
         ordered[i] = level->cells[(level->count - count + i) % CELLS];
     }
-    // Half as many cells see as much on one level as all on the level below.
-    if (count >= (index == 0 ? CELLS : CELLS / 2)) {
-        const double fall = falls_on_record(&level->falls, cell->time);
+    const unsigned newest = count < CELLS / 2 ? count : CELLS / 2;
+    const double fall = falls_on_record(&level->falls, cell->time);
+    if (index > 0 || count == CELLS) { // half as many see as much as all on the level below
         level->line = draw(ordered, count, fall);
-        if (!level->line.grows && index > 0 && count > CELLS / 2) {
-            level->line = draw(ordered + count - CELLS / 2, CELLS / 2, fall);
-        }
+    }
+    if (!level->line.grows && index > 0) { // what has begun not so long ago
+        level->line = draw(ordered + count - newest, newest, fall);
     }
     if (level->count % 2 == 0 && index + 1 < LEVELS) {
         const struct lfset__forecast_cell *a = &ordered[count - 2], *b = &ordered[count - 1];
@@ -333,7 +346,7 @@ void lfset__forecast_add(struct lfset__forecast *forecast, uint64_t time_ns, dou
     }
     forecast->in_cell++;
     forecast->sum += value;
-    forecast->high = value > forecast->high ? value : forecast->high;
+    forecast->high = greater(forecast->high, value);
 }
 
 struct lfset__outlook lfset__forecast_read(const struct lfset__forecast *forecast, uint64_t now_ns,
@@ -345,26 +358,25 @@ struct lfset__outlook lfset__forecast_read(const struct lfset__forecast *forecas
         return best;
     }
     const double now = seconds(now_ns - forecast->first_ns);
-    const double newest = (double)finest->cells[(finest->count - 1) % CELLS].low;
-    const double current = forecast->in_cell > 0 && forecast->sum / forecast->in_cell < newest
-                               ? forecast->sum / forecast->in_cell
-                               : newest;
-    double ceiling = INFINITY;
+    double current = (double)finest->cells[(finest->count - 1) % CELLS].low;
+    if (forecast->in_cell > 0) {
+        current = lesser(current, forecast->sum / forecast->in_cell);
+    }
+    double ceiling = INFINITY; // of this level and those that see more
     for (unsigned i = LEVELS; i-- > 0;) {
         const struct lfset__forecast_line *line = &forecast->levels[i].line;
         const double value = line->value + line->slope * (now - line->time);
         if (!line->grows || current < value - line->slack) {
-            continue;
+            continue; // or does not any more: it was cleared, perhaps
+        }
+        if (current < line->ceiling + line->slack / 2) { // else that was a mistake
+            ceiling = lesser(ceiling, line->ceiling + line->above);
         }
         struct lfset__outlook outlook = {
             .slope = line->slope, .to_limit = NAN, .confidence = line->confidence};
-        if (current < line->ceiling + line->slack / 2 && line->ceiling + line->above < ceiling) {
-            ceiling = line->ceiling + line->above;
-        }
         if (ceiling >= limit) { // false for a limit that is NaN
-            const double to_limit = (limit - value - line->above) / line->slope;
-            outlook.to_limit = to_limit > 0 ? to_limit : 0;
-            outlook.told = to_limit <= line->span && line->confidence >= 0.9;
+            outlook.to_limit = greater((limit - value - line->above) / line->slope, 0);
+            outlook.told = outlook.to_limit <= line->span && line->confidence >= certain;
         }
         const bool sooner = !(outlook.to_limit >= best.to_limit); // also when `best` has none
         if (best.slope == 0 || (outlook.told && !best.told) ||

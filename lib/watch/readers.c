@@ -74,8 +74,8 @@ static void look_at_garbage(struct lfset__readers *readers)
     readers->garbage_count = 0;
     readers->oldest = NULL;
     for (unsigned i = 0; i < LFSET__RETIRED; i++) {
-        struct lfset__retired_entry copy, *entry =
-                                              entry_of(readers->segment, &readers->segment->retired, i);
+        struct lfset__retired_entry copy,
+            *entry = entry_of(readers->segment, &readers->segment->retired, i);
         uint64_t id = atomic_load_explicit(&entry->id, memory_order_acquire); // [record.id]
         if (id > 1 && lfset__entry_copy(&copy, entry, sizeof copy, &entry->id, id) &&
             copy.holder == LFSET_HELD_BY_READERS) {

@@ -31,27 +31,36 @@
 #include <string.h>
 
 #include "platform/probes.h"
-#include "reclaim/hp.h"
-#include "reclaim/rcu.h"
 #include "record/registry.h"
+#include "watch/readers.h"
 #include "watch/watcher.h"
 
-/* ---- what a look sees ---------------------------------------------------------------------------- */
+/* ---- this look ----------------------------------------------------------------------------------- */
 
+static struct lfset__readers seen;
+
+static struct {
+    const struct lfset_watch_options *options;
+    uint64_t now_ns;
+    uint64_t previous_id; // the highest id in use at the look before,
+    uint64_t last_id;     // and at this one
+} look;
+
+/* ---- what is remembered from look to look -------------------------------------------------------- */
+
+/* What somebody holds back. */
 struct held {
     uint64_t objects, bytes;
     uint64_t set_id; // whose the largest of them is; 0: not known
     uint64_t largest;
 };
 
-/* ---- what is remembered from look to look -------------------------------------------------------- */
-
 /* A stay. */
 struct stay {
     uint64_t since_ns;    // first seen; 0: there is none
     uint64_t last_id;     // ids as of then,
     uint64_t previous_id; // and as of the look before, when it was not seen
-    struct held unlisted;
+    uint64_t unlisted_objects, unlisted_bytes;
 };
 
 struct hazard {
@@ -77,16 +86,11 @@ static struct thread {
 
 /* The stall of a reader that is not known. */
 static struct {
-    uint64_t
-        waiting_ns; // at every look since then something waited, and nobody known could be why; 0: no
-    uint64_t entry; // that waits; 0: not told
+    uint64_t waiting_ns; // so long something waits, and nobody that is known may be why; 0: no
+    uint64_t entry;      // that waits; 0: not told
     uint64_t since_ns;
     struct held held;
 } nobody;
-
-static uint64_t remembered_id;
-
-/* ---- looking ------------------------------------------------------------------------------------- */
 
 static uint64_t load(const _Atomic(uint64_t) *word)
 {
@@ -98,48 +102,40 @@ static void store(_Atomic(uint64_t) *word, uint64_t value)
     atomic_store_explicit(word, value, memory_order_relaxed);
 }
 
-static void *entry_of(const struct lfset__table *table, uint64_t index)
-{
-    return (char *)view.segment + table->offset + index * table->stride;
-}
-
-static struct lfset__thread_slot *slot_at(unsigned index)
-{
-    return entry_of(&view.segment->threads, index);
-}
-
 /* ---- stays --------------------------------------------------------------------------------------- */
 
 static void stay_begin(struct stay *stay)
 {
-    *stay = (struct stay){view.now_ns, view.last_id, view.previous_id, view.unlisted};
+    *stay = (struct stay){look.now_ns, look.last_id, look.previous_id, seen.unlisted_objects,
+                          seen.unlisted_bytes};
 }
 
 static uint64_t lasted(uint64_t since_ns)
 {
-    return since_ns && view.now_ns > since_ns ? view.now_ns - since_ns : 0;
+    return since_ns && look.now_ns > since_ns ? look.now_ns - since_ns : 0;
 }
 
 /* How long the oldest of what is retired has been waiting for a grace period. */
 static uint64_t oldest_waits(void)
 {
-    return view.oldest ? lasted(view.oldest->retired_ns) : 0;
+    return seen.oldest ? lasted(seen.oldest->retired_ns) : 0;
 }
 
 static void update_hazard(struct hazard *hazard, uint64_t address)
 {
-    const struct retired *retired = address ? retired_at(address, LFSET_HP) : NULL;
+    const struct lfset__garbage *retired =
+        address ? lfset__garbage_at(&seen, address, LFSET_HP) : NULL;
     if (hazard->address != address) {
-        *hazard = (struct hazard){.address = address, .since_ns = address ? view.now_ns : 0};
+        *hazard = (struct hazard){.address = address, .since_ns = address ? look.now_ns : 0};
     }
     if (hazard->entry != (retired ? retired->id : 0)) {
         hazard->entry = retired ? retired->id : 0;
-        hazard->held_ns = retired ? view.now_ns : 0;
+        hazard->held_ns = retired ? look.now_ns : 0;
     }
 }
 
 static void update_stays(struct thread *thread, struct lfset__thread_slot *slot,
-                         const struct glimpse *glimpse)
+                         const struct lfset__glimpse *glimpse)
 {
     uint64_t section = load(&slot->section);
     if (section % 2 == 0) {
@@ -173,7 +169,7 @@ static void show_stays(const struct thread *thread, struct lfset__thread_slot *s
 
 /* ---- what a thread holds back -------------------------------------------------------------------- */
 
-static void hold(struct held *held, const struct retired *retired)
+static void hold(struct held *held, const struct lfset__garbage *retired)
 {
     held->objects++;
     held->bytes += retired->bytes;
@@ -191,10 +187,10 @@ static uint64_t above(uint64_t now, uint64_t then)
 /* Retired under RCU since the stay was first seen. */
 static struct held held_by_stay(const struct stay *stay)
 {
-    struct held held = {.objects = above(view.unlisted.objects, stay->unlisted.objects),
-                        .bytes = above(view.unlisted.bytes, stay->unlisted.bytes)};
-    for (unsigned i = 0; i < view.retired_count; i++) {
-        const struct retired *retired = &view.retired[i];
+    struct held held = {.objects = above(seen.unlisted_objects, stay->unlisted_objects),
+                        .bytes = above(seen.unlisted_bytes, stay->unlisted_bytes)};
+    for (unsigned i = 0; i < seen.garbage_count; i++) {
+        const struct lfset__garbage *retired = &seen.garbage[i];
         if (retired->domain == LFSET_RCU && retired->id > stay->last_id) {
             hold(&held, retired);
         }
@@ -213,7 +209,7 @@ static struct held held_by_thread(const struct thread *thread)
         }
     }
     for (unsigned i = 0; i < LFSET_HP_SLOTS; i++) {
-        const struct retired *retired = retired_with(thread->hazards[i].entry);
+        const struct lfset__garbage *retired = lfset__garbage_with(&seen, thread->hazards[i].entry);
         bool counted = false;
         for (unsigned before = 0; before < i; before++) {
             counted = counted || thread->hazards[before].entry == thread->hazards[i].entry;
@@ -260,7 +256,7 @@ static void grace_text(char *text, size_t size, const struct thread *thread)
 {
     if (thread->rcu == LFSET__RCU_QUIET) {
         snprintf(text, size, "not reading under RCU");
-    } else if (view.oldest) {
+    } else if (seen.oldest) {
         snprintf(text, size, "grace period due for %.1f s", seconds(oldest_waits()));
     } else {
         snprintf(text, size, "no grace period due");
@@ -273,7 +269,7 @@ static struct lfset_event event_of(enum lfset_event_kind kind, uint64_t since_ns
     return (struct lfset_event){.kind = kind,
                                 .severity = kind == LFSET_EVENT_STALL ? LFSET_WARNING : LFSET_INFO,
                                 .value = seconds(lasted(since_ns)),
-                                .limit = seconds(view.options->stall_ns),
+                                .limit = seconds(look.options->stall_ns),
                                 .seconds = seconds(lasted(since_ns)),
                                 .objects = held.objects,
                                 .bytes = held.bytes,
@@ -288,14 +284,14 @@ static void tell(struct lfset_event *event)
     set_name(set, sizeof set, event->set_id);
     event->set = set;
     if (event->kind == LFSET_EVENT_STALL) {
-        atomic_fetch_add_explicit(&view.segment->stalls, 1, memory_order_relaxed);
+        store(&seen.segment->stalls, load(&seen.segment->stalls) + 1); // nobody else does
         lfset__probe(stall__start, event->tid, lasted_ns, event->objects, event->bytes,
                      event->thread);
     } else {
         lfset__probe(stall__done, event->tid, lasted_ns, event->objects, event->bytes,
                      event->thread);
     }
-    lfset__watch_tell(view.options, event);
+    lfset__watch_tell(look.options, event);
 }
 
 enum { TEXT = 256 }; // the registry's ring keeps half of it
@@ -317,7 +313,7 @@ static void tell_stall(const struct thread *thread, struct lfset__thread_slot *s
         snprintf(text + at, sizeof text - (size_t)at, "in a section for %.1f s, entered at %s; ",
                  lasts, where);
     } else if (thread->cause == HAZARD) {
-        const struct retired *retired = retired_with(thread->what);
+        const struct lfset__garbage *retired = lfset__garbage_with(&seen, thread->what);
         snprintf(text + at, sizeof text - (size_t)at, "holds a hazard on %#" PRIx64 " for %.1f s; ",
                  retired ? retired->address : 0, lasts);
     } else {
@@ -371,7 +367,7 @@ static bool is_over(const struct thread *thread)
 /* Finds the first stay that lasts too long. @return whether there is one. */
 static bool find_stall(struct thread *thread)
 {
-    uint64_t most = view.options->stall_ns;
+    uint64_t most = look.options->stall_ns;
     thread->cause = NOTHING;
     if (lasted(thread->section.since_ns) >= most) {
         thread->cause = SECTION;
@@ -431,7 +427,7 @@ static void thread_ended(struct thread *thread, struct lfset__thread_slot *slot)
 static bool thread_begins(struct thread *thread, struct lfset__thread_slot *slot, uint64_t id)
 {
     struct lfset__thread_slot copy;
-    if (!copy_entry(&copy, slot, sizeof copy, &slot->id, id)) {
+    if (!lfset__entry_copy(&copy, slot, sizeof copy, &slot->id, id)) {
         return false;
     }
     *thread = (struct thread){.id = id, .tid = copy.tid};
@@ -443,7 +439,7 @@ static bool thread_begins(struct thread *thread, struct lfset__thread_slot *slot
 static void look_at_thread(unsigned index)
 {
     struct thread *thread = &threads[index];
-    struct lfset__thread_slot *slot = slot_at(index);
+    struct lfset__thread_slot *slot = lfset__slot_at(seen.segment, index);
     uint64_t id = atomic_load_explicit(&slot->id, memory_order_acquire); // [record.id]
     if (thread->id && thread->id != id) {
         thread_ended(thread, slot);
@@ -451,7 +447,7 @@ static void look_at_thread(unsigned index)
     if (id <= 1 || (!thread->id && !thread_begins(thread, slot, id))) {
         return;
     }
-    update_stays(thread, slot, &view.glimpses[index]);
+    update_stays(thread, slot, &seen.glimpses[index]);
     update_stall(thread, slot);
 }
 
@@ -462,7 +458,7 @@ static bool is_suspect(const struct thread *thread)
 {
     return thread->rcu == LFSET__RCU_DELAYS ||
            (thread->section.since_ns && thread->rcu != LFSET__RCU_QUIET &&
-            thread->section.previous_id < view.oldest->id);
+            thread->section.previous_id < seen.oldest->id);
 }
 
 static bool somebody_is_suspect(void)
@@ -477,10 +473,10 @@ static bool somebody_is_suspect(void)
 
 static struct held held_by_nobody(void)
 {
-    struct held held = view.unlisted;
-    for (unsigned i = 0; i < view.retired_count; i++) {
-        if (view.retired[i].domain == LFSET_RCU) {
-            hold(&held, &view.retired[i]);
+    struct held held = {.objects = seen.unlisted_objects, .bytes = seen.unlisted_bytes};
+    for (unsigned i = 0; i < seen.garbage_count; i++) {
+        if (seen.garbage[i].domain == LFSET_RCU) {
+            hold(&held, &seen.garbage[i]);
         }
     }
     return held;
@@ -489,7 +485,7 @@ static struct held held_by_nobody(void)
 static void look_for_nobody(void)
 {
     char text[TEXT];
-    if (nobody.entry && !retired_with(nobody.entry)) {
+    if (nobody.entry && !lfset__garbage_with(&seen, nobody.entry)) {
         snprintf(text, sizeof text,
                  "the reader that was not known let a grace period end after %.1f s; it held back "
                  "%" PRIu64 " objects, %" PRIu64 " bytes",
@@ -501,17 +497,17 @@ static void look_for_nobody(void)
     }
     // For so long at every look, because when a reader that was known ends its stay, the grace period takes a
     // while yet.
-    if (!view.oldest || somebody_is_suspect()) {
+    if (!seen.oldest || somebody_is_suspect()) {
         nobody.waiting_ns = 0;
     } else if (!nobody.waiting_ns) {
-        nobody.waiting_ns = view.now_ns;
+        nobody.waiting_ns = look.now_ns;
     }
     if (nobody.entry) {
         nobody.held = held_by_nobody();
-    } else if (lasted(nobody.waiting_ns) >= view.options->stall_ns &&
-               oldest_waits() >= view.options->stall_ns) {
-        nobody.entry = view.oldest->id;
-        nobody.since_ns = view.oldest->retired_ns;
+    } else if (lasted(nobody.waiting_ns) >= look.options->stall_ns &&
+               oldest_waits() >= look.options->stall_ns) {
+        nobody.entry = seen.oldest->id;
+        nobody.since_ns = seen.oldest->retired_ns;
         nobody.held = held_by_nobody();
         snprintf(
             text, sizeof text,
@@ -525,14 +521,11 @@ static void look_for_nobody(void)
 
 void lfset__stalls_look(const struct lfset_watch_options *options, uint64_t now_ns)
 {
-    view.options = options;
-    view.segment = lfset__segment_now();
-    view.now_ns = now_ns;
-    view.previous_id = remembered_id;
-    view.last_id = load(&view.segment->next_id);
-    remembered_id = view.last_id;
-    look_at_retired();
-    look_at_records();
+    look.options = options;
+    look.now_ns = now_ns;
+    look.previous_id = look.last_id;
+    look.last_id = load(&lfset__segment_now()->next_id);
+    lfset__readers_look(&seen);
     for (unsigned i = 0; i < LFSET__THREADS; i++) {
         look_at_thread(i);
     }
@@ -543,10 +536,10 @@ void lfset__stalls_after_fork_in_child(void)
 {
     memset(threads, 0, sizeof threads);
     memset(&nobody, 0, sizeof nobody);
-    view.segment = lfset__segment_now();
-    for (unsigned i = 0; view.segment && i < LFSET__THREADS; i++) {
-        if (load(&slot_at(i)->id)) {
-            show_stays(&threads[i], slot_at(i));
+    seen.segment = lfset__segment_now();
+    for (unsigned i = 0; seen.segment && i < LFSET__THREADS; i++) {
+        if (load(&lfset__slot_at(seen.segment, i)->id)) {
+            show_stays(&threads[i], lfset__slot_at(seen.segment, i));
         }
     }
 }

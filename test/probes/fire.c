@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Fires every probe of the library. Usage:
- *   fire once SITES   waits until SITES places in this program are looked at, does everything once, and
- *                     prints "PROBE COUNT" for each probe: how often it must have fired
- *   fire forever      goes on and on, for scripts to look at: the set "hoard" is added to by hoard() and by
- *                     fair(), which removes what it added; both are called by work()
+ * Fires every probe of the library. Usage: fire SITES
+ * Waits until SITES places in this program are looked at, does everything once, and prints "PROBE COUNT" for
+ * each probe: how often it must have fired; reclaim__start and reclaim__done at least so often, since
+ * hazard pointers are scanned now and then. Then it waits to be killed.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -55,6 +54,7 @@ static void expect_successions(const struct lfset_stats *stats)
     uint64_t all = stats->grows + stats->purges + stats->shrinks + stats->snapshots + stats->clears;
     expected.slice__retire += all;
     expected.slice__reclaim += all;
+    expected.reclaim__start += stats->domain == LFSET_RCU ? all : 1;
     expected.set__create++;
     expected.set__destroy++;
 }
@@ -314,6 +314,7 @@ static void stall(void)
     struct other other = {.kind = NULL};
     struct lfset_watch_options watch = LFSET_WATCH_INIT;
     struct timespec time;
+    NEED(lfset_barrier() == 0); // else what waits to be freed would make a stall, too
     start(&other);
     expected.section__start++;
     while (!other.in_section) {
@@ -369,7 +370,6 @@ static void do_all(const struct kind *kind, enum lfset_domain domain, bool named
     kind->size(set, NULL); // and ends a succession that is under way
     NEED(kind->stats(set, &stats) == 0);
     expect_successions(&stats);
-    expected.reclaim__start += domain == LFSET_RCU ? expected.slice__retire : 0;
     NEED(kind->destroy(set) == 0);
 }
 
@@ -381,7 +381,7 @@ static unsigned sites_looked_at(void)
     return sum;
 }
 
-static void once(unsigned sites)
+static _Noreturn void once(unsigned sites)
 {
     for (unsigned i = 0; sites_looked_at() < sites; i++) {
         if (i == 60 * 1000) {
@@ -414,83 +414,14 @@ static void once(unsigned sites)
     }
 }
 
-/* ---- forever ------------------------------------------------------------------------------------- */
-
-/* Not inlined, and with something to do after the call, so that it is on the stack. */
-#define SHOWN __attribute__((noinline))
-
-SHOWN int hoard(struct lfset_u64 *set, uint64_t key)
-{
-    int result = lfset_u64_add(set, key);
-    __asm__ volatile("" : "+r"(result));
-    return result;
-}
-
-SHOWN int fair(struct lfset_u64 *set, uint64_t key)
-{
-    int result = lfset_u64_add(set, key) + lfset_u64_remove(set, key);
-    __asm__ volatile("" : "+r"(result));
-    return result;
-}
-
-SHOWN int work(struct lfset_u64 *set, uint64_t from)
-{
-    int result = 0;
-    for (uint64_t key = from; key < from + KEYS; key++) {
-        result += fair(set, key + (UINT64_C(1) << 32));
-        result += key % 8 == 0 ? hoard(set, key) : 0;
-    }
-    return result;
-}
-
-static void *visit(void *set)
-{
-    lfset_u64_contains(set, 1);
-    struct lfset_cancel *soon;
-    NEED(lfset_cancel_create(&soon, NULL, lfset_deadline_in(2000000)) == 0);
-    lfset_u64_wait_present(set, UINT64_MAX, soon);
-    lfset_cancel_destroy(soon);
-    return NULL;
-}
-
-static void forever(void)
-{
-    pthread_setname_np(pthread_self(), "hoarder");
-    for (unsigned round = 0;; round++) {
-        struct lfset_options options = LFSET_OPTIONS_INIT;
-        struct lfset_u64 *set;
-        options.name = "hoard";
-        options.domain = round % 2 ? LFSET_HP : LFSET_RCU;
-        NEED(lfset_u64_create(&set, &options) == 0);
-        for (uint64_t i = 0; i < 4; i++) {
-            work(set, i * KEYS);
-            pthread_t thread;
-            NEED(pthread_create(&thread, NULL, visit, set) == 0);
-            pthread_setname_np(thread, "visitor");
-            pthread_join(thread, NULL);
-        }
-        lfset_section_enter();
-        pause_ms(round % 4 == 0 ? 120 : 1);
-        lfset_section_leave();
-        lfset_u64_size(set, NULL);
-        if (round % 2 == 1) {
-            lfset_u64_clear(set, NULL);
-        }
-        lfset_u64_destroy(set);
-        pause_ms(5);
-    }
-}
-
 int main(int argc, char **argv)
 {
+    if (argc != 2) {
+        fprintf(stderr, "usage: fire SITES\n");
+        return 2;
+    }
     for (uint64_t i = 0; i < ALL_KEYS; i++) {
         numbers[i] = i;
     }
-    if (argc == 3 && strcmp(argv[1], "once") == 0) {
-        once((unsigned)strtoul(argv[2], NULL, 10));
-    } else if (argc == 2 && strcmp(argv[1], "forever") == 0) {
-        forever();
-    }
-    fprintf(stderr, "usage: fire once SITES | fire forever\n");
-    return 2;
+    once((unsigned)strtoul(argv[1], NULL, 10));
 }

@@ -369,3 +369,59 @@ TEST(samples, end_with_their_set)
     lfset__samples_cleared(&about);
     CHECK_EQ(balance_of(5), 0);
 }
+
+/* ---- fork -------------------------------------------------------------------------------------- */
+
+static _Atomic(bool) stop;
+
+static void hammer(void *arg)
+{
+    struct work *work = arg;
+    for (uint64_t key = work->seed; !atomic_load(&stop); key += THREADS) {
+        lfset_u64_add(work->numbers, key % 1000 + 1000);
+        lfset_u64_remove(work->numbers, key % 1000 + 1000);
+    }
+}
+
+/* The child's table is its set, but for what other threads had in hand; and no lock is held. */
+static const char *check_child(void *arg)
+{
+    struct lfset_u64 *set = arg;
+    for (uint64_t key = 1000; key < 2000; key++) { // what threads may have left
+        lfset_u64_add(set, key);
+        lfset_u64_remove(set, key);
+    }
+    for (uint64_t key = 0; key < 50; key++) {
+        lfset_u64_remove(set, key);
+    }
+    struct lfset_registry *registry;
+    struct lfset_observation *observation;
+    if (lfset_registry_open(&registry, 0) != 0 ||
+        lfset_observation_take(registry, &observation) != 0) {
+        return "the child cannot observe itself";
+    }
+    for (size_t i = 0; i < observation->sample_count; i++) {
+        if (!lfset_u64_contains(set, observation->samples[i].key)) {
+            return "a sampled key is not in the set";
+        }
+    }
+    return observation->sample_count == 50 ? NULL : "the samples are not those of 50 keys";
+}
+
+TEST_BOTH(samples, outlive_a_fork)
+{
+    struct lfset_u64 *set = u64_new(domain, 1);
+    for (uint64_t key = 0; key < 100; key++) {
+        lfset_u64_add(set, key);
+    }
+    struct work works[2] = {{.numbers = set, .seed = 0}, {.numbers = set, .seed = 1}};
+    struct crew crew;
+    crew_start(&crew, 2, hammer, works, sizeof *works);
+    for (int i = 0; i < 10; i++) {
+        check_in_child(check_child, set);
+    }
+    atomic_store(&stop, true);
+    crew_join(&crew);
+    check_samples(set);
+    set_end(set, NULL);
+}

@@ -9,8 +9,8 @@ static const double hour = 3600, minute = 60, day = 86400;
 const char *trace_name(enum trace_kind kind)
 {
     static const char *const names[TRACE_KINDS] = {
-        "churn",     "plateau",    "burst",         "sawtooth",        "tall sawtooth", "daily wave",
-        "steps",     "leak",       "late leak",     "leak in churn",   "leak in sawtooth"};
+        "churn", "plateau", "burst",     "sawtooth",      "tall sawtooth",   "daily wave",
+        "steps", "leak",    "late leak", "leak in churn", "leak in sawtooth"};
     return names[kind];
 }
 
@@ -34,7 +34,8 @@ static double spread(struct random *random, double low, double high)
 
 static double gauss(struct random *random)
 {
-    return sqrt(-2 * log(uniform(random, 1e-12, 1))) * cos(2 * 3.14159265358979 * uniform(random, 0, 1));
+    return sqrt(-2 * log(uniform(random, 1e-12, 1))) *
+           cos(2 * 3.14159265358979 * uniform(random, 0, 1));
 }
 
 /* Noise of two kinds: anew at every sample, and wandering about its mean (Ornstein and Uhlenbeck). */
@@ -81,7 +82,7 @@ static double burst(struct maker *maker, double t, double room)
 {
     if (t >= maker->until) {
         maker->from = t + spread(&maker->random, 10 * minute, 6 * hour);
-        maker->next = maker->from + uniform(&maker->random, 0, 12 * minute); /* is there */
+        maker->next = maker->from + uniform(&maker->random, 0, 12 * minute);      /* is there */
         maker->phase = maker->next + spread(&maker->random, minute, 40 * minute); /* goes */
         maker->until = maker->phase + uniform(&maker->random, 20, hour);
         maker->to = uniform(&maker->random, 0.2, 1) * room;

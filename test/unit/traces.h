@@ -19,9 +19,9 @@ enum trace_kind {
     TRACE_STEPS,      /* things loaded and unloaded at once */
     /* leaks: the limit is reached at the end */
     TRACE_LEAK,
-    TRACE_LEAK_LATE,   /* begins after hours of noise */
-    TRACE_LEAK_CHURN,  /* in noise larger than an hour's growth */
-    TRACE_LEAK_TEETH,  /* what a clearing leaves behind grows */
+    TRACE_LEAK_LATE,  /* begins after hours of noise */
+    TRACE_LEAK_CHURN, /* in noise larger than an hour's growth */
+    TRACE_LEAK_TEETH, /* what a clearing leaves behind grows */
     TRACE_KINDS
 };
 

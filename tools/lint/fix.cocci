@@ -23,16 +23,16 @@ return@q ...;
 
 @script:python missing@
 q << loses.q;
-back;
+call;
 @@
 of_return = wanted(q, ("unowned", "snapshot", "open-section"))
-coccinelle.back = cocci.make_expr([f["back"] for f in of_return if "back" in f][0])
+coccinelle.call = cocci.make_expr([f["back"] for f in of_return if "back" in f][0])
 
 @@
 position loses.q;
-expression missing.back;
+expression missing.call;
 @@
-+ back;
++ call;
 return@q ...;
 
 // ---- before a set is created with options that lack something
@@ -44,33 +44,33 @@ f@p(..., &o)
 
 @script:python naming@
 p << unnamed.p;
-name;
+called;
 @@
-coccinelle.name = cocci.make_expr('"%s"' % p[0].current_element)
+coccinelle.called = cocci.make_expr('"%s"' % p[0].current_element)
 
 @@
 position unnamed.p;
 identifier unnamed.f, unnamed.o;
-expression naming.name;
+expression naming.called;
 expression x;
 type T;
 identifier i;
 statement S1, S2;
 @@
 (
-+ o.name = name;
++ o.name = called;
 if (<+... f@p(..., &o) ...+>) S1 else S2
 |
-+ o.name = name;
++ o.name = called;
 x = <+... f@p(..., &o) ...+>;
 |
-+ o.name = name;
++ o.name = called;
 T i = <+... f@p(..., &o) ...+>;
 |
-+ o.name = name;
++ o.name = called;
 return <+... f@p(..., &o) ...+>;
 |
-+ o.name = name;
++ o.name = called;
 f@p(..., &o);
 )
 
@@ -80,42 +80,49 @@ identifier f, o;
 @@
 f@p(..., &o)
 
+@script:python limiting@
+o << unbounded.o;
+watched;
+@@
+coccinelle.watched = cocci.make_ident("limits_of_" + o)
+
 @@
 position unbounded.p;
 identifier unbounded.f, unbounded.o;
+identifier limiting.watched;
 expression x;
 type T;
 identifier i;
 statement S1, S2;
 @@
 (
-+ struct lfset_observe limits = LFSET_OBSERVE_INIT;
-+ limits.max_keys = 1000000;
-+ limits.strategy = LFSET_GUARD_REFUSE;
-+ o.observe = &limits;
++ struct lfset_observe watched = LFSET_OBSERVE_INIT;
++ watched.max_keys = 1000000;
++ watched.strategy = LFSET_GUARD_REFUSE;
++ o.observe = &watched;
 if (<+... f@p(..., &o) ...+>) S1 else S2
 |
-+ struct lfset_observe limits = LFSET_OBSERVE_INIT;
-+ limits.max_keys = 1000000;
-+ limits.strategy = LFSET_GUARD_REFUSE;
-+ o.observe = &limits;
++ struct lfset_observe watched = LFSET_OBSERVE_INIT;
++ watched.max_keys = 1000000;
++ watched.strategy = LFSET_GUARD_REFUSE;
++ o.observe = &watched;
 x = <+... f@p(..., &o) ...+>;
 |
-+ struct lfset_observe limits = LFSET_OBSERVE_INIT;
-+ limits.max_keys = 1000000;
-+ limits.strategy = LFSET_GUARD_REFUSE;
-+ o.observe = &limits;
++ struct lfset_observe watched = LFSET_OBSERVE_INIT;
++ watched.max_keys = 1000000;
++ watched.strategy = LFSET_GUARD_REFUSE;
++ o.observe = &watched;
 T i = <+... f@p(..., &o) ...+>;
 |
-+ struct lfset_observe limits = LFSET_OBSERVE_INIT;
-+ limits.max_keys = 1000000;
-+ limits.strategy = LFSET_GUARD_REFUSE;
-+ o.observe = &limits;
++ struct lfset_observe watched = LFSET_OBSERVE_INIT;
++ watched.max_keys = 1000000;
++ watched.strategy = LFSET_GUARD_REFUSE;
++ o.observe = &watched;
 return <+... f@p(..., &o) ...+>;
 |
-+ struct lfset_observe limits = LFSET_OBSERVE_INIT;
-+ limits.max_keys = 1000000;
-+ limits.strategy = LFSET_GUARD_REFUSE;
-+ o.observe = &limits;
++ struct lfset_observe watched = LFSET_OBSERVE_INIT;
++ watched.max_keys = 1000000;
++ watched.strategy = LFSET_GUARD_REFUSE;
++ o.observe = &watched;
 f@p(..., &o);
 )

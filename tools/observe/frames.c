@@ -2,6 +2,8 @@
 #define _GNU_SOURCE
 #include "frames.h"
 
+#include "show.h"
+
 #include <lfset/profile.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -50,6 +52,7 @@ static const char *function_of(struct frames *frames, const struct lfset_frame *
                  (unsigned long long)frame->offset);
     else
         snprintf(frames->name, sizeof frames->name, "0x%llx", (unsigned long long)address);
+    show_safe(frames->name);
     return frames->name;
 }
 

@@ -10,15 +10,24 @@
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static json_t *number(double value)
 {
     return isfinite(value) ? json_real(value) : json_null();
 }
 
+static json_t *text_json(const char *text)
+{
+    char copy[512];
+    snprintf(copy, sizeof copy, "%s", text);
+    show_safe(copy);
+    return json_string(copy);
+}
+
 static void append_name(const char *name, void *ctx)
 {
-    json_array_append_new(ctx, json_string_nocheck(name));
+    json_array_append_new(ctx, text_json(name));
 }
 
 static json_t *stack_json(const struct inspection *inspection, unsigned stack)
@@ -58,13 +67,14 @@ static json_t *rates_json(const struct inspection *inspection)
             continue;
         struct rates rates = rates_between(inspection->before, inspection->now, set);
         json_array_append_new(
-            list, json_pack("{s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
-                            (json_int_t)set->id, "name", set->name, "keys", number(rates.keys),
-                            "bytes", number(rates.bytes), "adds", number(rates.adds),
-                            "adds_present", number(rates.adds_present), "removes",
-                            number(rates.removes), "removes_absent", number(rates.removes_absent),
-                            "hits", number(rates.hits), "misses", number(rates.misses),
-                            "created_by", stack_json(inspection, set->created_stack)));
+            list,
+            json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
+                      (json_int_t)set->id, "name", text_json(set->name), "keys", number(rates.keys),
+                      "bytes", number(rates.bytes), "adds", number(rates.adds), "adds_present",
+                      number(rates.adds_present), "removes", number(rates.removes),
+                      "removes_absent", number(rates.removes_absent), "hits", number(rates.hits),
+                      "misses", number(rates.misses), "created_by",
+                      stack_json(inspection, set->created_stack)));
     }
     return list;
 }
@@ -86,16 +96,18 @@ static json_t *hazards_json(const struct holder *holder)
 
 static json_t *now_at_json(const struct inspection *inspection, int tid)
 {
-    char *text = NULL;
+    char *text = NULL, *rest;
     size_t length;
     FILE *memory = inspection->stacks_of ? open_memstream(&text, &length) : NULL;
     if (!memory)
         return json_null();
     inspect_thread_stack(inspection->stacks_of, tid, 0, memory);
     fclose(memory);
-    json_t *stack = json_stringn(text, length);
+    json_t *list = json_array();
+    for (const char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+        json_array_append_new(list, text_json(line));
     free(text);
-    return stack;
+    return list;
 }
 
 static json_t *holders_json(const struct inspection *inspection)
@@ -107,13 +119,13 @@ static json_t *holders_json(const struct inspection *inspection)
         json_t *entered =
             thread->section_stack ? stack_json(inspection, thread->section_stack)
             : thread->section_site
-                ? json_pack("[s]", frame_name(inspection->frames, thread->section_site))
+                ? json_pack("[o]", text_json(frame_name(inspection->frames, thread->section_site)))
                 : json_array();
         json_array_append_new(
             list,
-            json_pack("{s:i, s:s, s:b, s:b, s:b, s:o, s:I, s:I, s:o, s:o, s:o}", "tid", thread->tid,
-                      "thread", thread->name, "in_section", (int)holder->in_section, "reading",
-                      thread->reading, "stalled", thread->stalled, "seconds_at_least",
+            json_pack("{s:i, s:o, s:b, s:b, s:b, s:o, s:I, s:I, s:o, s:o, s:o}", "tid", thread->tid,
+                      "thread", text_json(thread->name), "in_section", (int)holder->in_section,
+                      "reading", thread->reading, "stalled", thread->stalled, "seconds_at_least",
                       holder->since_ns ? json_real(holder->seconds) : json_null(),
                       "objects_held_back", (json_int_t)holder->objects, "bytes_held_back",
                       (json_int_t)holder->bytes, "entered_by", entered, "hazards",

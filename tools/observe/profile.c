@@ -32,7 +32,8 @@ static const struct argp_option option_list[] = {
      0},
     {"since", OPTION_SINCE, "SECONDS", 0, "What grows from now on, for so long", 0},
     {"signed", OPTION_SIGNED, NULL, 0, "With --diff or --since: also what became less", 0},
-    {"rounds", OPTION_ROUNDS, "N", 0, "Look N more times, and tell what grew in every round", 0},
+    {"rounds", OPTION_ROUNDS, "N", 0,
+     "Look N times more after two looks, and tell what grew in every round", 0},
     {"interval", 'i', "SECONDS", 0, "Between the looks of --rounds (default 10)", 0},
     {"fail", OPTION_FAIL, NULL, 0, "With --rounds: exit with 1 when something grew in every one",
      0},
@@ -147,7 +148,8 @@ static const struct argp option_parser = {
         "need debug information for lines.\n\n"
         "Much in a set is no leak: what only grows is. --rounds looks again and again, and marks a "
         "stack whose settled keys were more in every look than in the one before. Settled are keys "
-        "that have been there since before the look before, so those that come and go within a "
+        "that were there at the look "
+        "before as well, so those that come and go within a "
         "round do "
         "not count: let the interval be longer than keys usually stay, and all rounds together "
         "longer than "
@@ -164,7 +166,7 @@ static const struct argp option_parser = {
 
 // All looks of a run, oldest first.
 struct looks {
-    struct lfset_observation *observations[ROUNDS_MOST + 1];
+    struct lfset_observation *observations[ROUNDS_MOST + 2];
     size_t count;
 };
 
@@ -260,7 +262,9 @@ static int look(struct looks *looks, const struct target *target, const struct a
         return status;
     if (arguments->since > 0)
         return look_again(looks, target, 1, arguments->since);
-    return look_again(looks, target, arguments->rounds, arguments->interval);
+    // The first round tells what is settled, the others what becomes of it.
+    unsigned more = arguments->rounds > 0 ? arguments->rounds + 1 : 0;
+    return look_again(looks, target, more, arguments->interval);
 }
 
 // ---------------------------------------------------------------- writing

@@ -34,10 +34,20 @@ static void put_letter(char letter, FILE *out)
     }
 }
 
+enum { TEXT_MOST = 1024 };
+
+static void copy_safe(const char *text, size_t size, char *copy)
+{
+    snprintf(copy, size, "%s", text);
+    show_safe(copy);
+}
+
 void html_text(const char *text, FILE *out)
 {
-    for (; *text; text++)
-        put_letter(*text, out);
+    char copy[TEXT_MOST];
+    copy_safe(text, sizeof copy, copy);
+    for (const char *at = copy; *at; at++)
+        put_letter(*at, out);
 }
 
 static bool begins_letter(char byte)
@@ -47,16 +57,18 @@ static bool begins_letter(char byte)
 
 void html_cut(const char *text, size_t letters, FILE *out)
 {
+    char copy[TEXT_MOST];
     size_t length = 0;
-    for (const char *at = text; *at; at++)
+    copy_safe(text, sizeof copy, copy);
+    for (const char *at = copy; *at; at++)
         length += begins_letter(*at);
     if (letters < 3)
         return;
     size_t room = length > letters ? letters - 1 : length;
-    for (; *text; text++) {
-        if (begins_letter(*text) && room-- == 0)
+    for (const char *at = copy; *at; at++) {
+        if (begins_letter(*at) && room-- == 0)
             break;
-        put_letter(*text, out);
+        put_letter(*at, out);
     }
     if (length > letters)
         fputs("…", out);

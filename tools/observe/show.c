@@ -135,11 +135,35 @@ const char *show_event_kind(enum lfset_event_kind kind)
                 "evicted", "forecast", "forecast end");
 }
 
+// Bytes of the letter that begins here, in UTF-8; 0: it is none.
+static size_t letter_length(const char *text)
+{
+    unsigned char lead = (unsigned char)*text;
+    size_t length = lead < 0x80                   ? 1
+                    : lead >= 0xc2 && lead < 0xe0 ? 2
+                    : lead >= 0xe0 && lead < 0xf0 ? 3
+                    : lead >= 0xf0 && lead < 0xf5 ? 4
+                                                  : 0;
+    for (size_t i = 1; i < length; i++)
+        if (((unsigned char)text[i] & 0xc0) != 0x80)
+            return 0;
+    unsigned char second = length > 2 ? (unsigned char)text[1] : 0x90;
+    bool is_overlong = (lead == 0xe0 && second < 0xa0) || (lead == 0xf0 && second < 0x90);
+    bool is_no_letter = (lead == 0xed && second > 0x9f) || (lead == 0xf4 && second > 0x8f);
+    return is_overlong || is_no_letter ? 0 : length;
+}
+
 void show_safe(char *text)
 {
-    for (; *text; text++)
-        if ((unsigned char)*text < ' ' || *text == 0x7f)
+    while (*text) {
+        size_t length = letter_length(text);
+        bool is_control = length == 1 && ((unsigned char)*text < ' ' || *text == 0x7f);
+        bool is_control_8 =
+            length == 2 && (unsigned char)text[0] == 0xc2 && (unsigned char)text[1] < 0xa0;
+        if (length == 0 || is_control || is_control_8)
             *text = '?';
+        text += is_control_8 || length == 0 ? 1 : length;
+    }
 }
 
 struct set_name show_set(const struct lfset_set_seen *set)

@@ -46,7 +46,8 @@ enum { BAR_MOST = 48 };
 // A bar of share * width letters, 0 to 1, into `text`: at most 3 * BAR_MOST + 1 bytes.
 void show_bar(char *text, double share, unsigned width, bool utf8);
 
-// Text from elsewhere (names, programs) without what a terminal would obey: each such byte is a '?'.
+// Text from elsewhere (names, programs) without what a terminal would obey, and all in UTF-8: each other byte
+// becomes a '?'.
 void show_safe(char *text);
 
 #endif

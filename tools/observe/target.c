@@ -88,6 +88,15 @@ int target_open(struct target *target, const char *tool, const char *what)
     }
     int error = target->pid ? lfset_registry_open(&target->registry, target->pid)
                             : lfset_registry_open_file(&target->registry, what);
+    if (error == 0 && target->pid == 0) {
+        // whatever it is, it stays that: better told now
+        struct lfset_observation *observation;
+        error = lfset_observation_take(target->registry, &observation);
+        if (error == 0)
+            lfset_observation_free(observation);
+        else
+            target_close(target);
+    }
     if (error)
         target_complain(tool, what, target->pid, error);
     return target_status(error);
