@@ -130,7 +130,7 @@ class Type:
             trailing, text, member = token.groups()
             if member and member.strip():
                 found = re.search(r"\(\*(\w+)\)", member) if kind == "struct" else None
-                found = found or re.search(r"(\w+)\s*$" if kind == "struct" else r"(\w+)", member)
+                found = found or re.search(r"(\w+)(?:\[\w*\])*\s*$" if kind == "struct" else r"(\w+)", member)
                 self.members.append([found[1], pending])
                 pending = None
             elif text and trailing:

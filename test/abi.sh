@@ -1,10 +1,12 @@
 #!/bin/sh
 # The shared library exports exactly the functions that the public headers mark with LFSET_API, under
-# the version that include/lfset/version.h names, and drags in nothing but liburcu and the C library.
+# the version that include/lfset/version.h names, and drags in nothing but liburcu and the C library. So does
+# the one that observes, of its own headers and with what it needs.
 set -u
 . test/tap.sh
 so=$BUILD/liblfset.so
 tsan_so=$BUILD/liblfset_tsan.so
+observe_so=$BUILD/liblfset-observe.so
 work=$BUILD/test/abi
 mkdir -p "$work"
 
@@ -15,16 +17,25 @@ number()
 major=$(number MAJOR)
 version=$major.$(number MINOR).$(number PATCH)
 
-# the headers without comments and directives, on one line
+observe_headers='include/lfset/exporter.h include/lfset/observation.h include/lfset/profile.h'
+core_headers=$(ls include/lfset/*.h | grep -vxF "$(printf '%s\n' $observe_headers)")
+
+# declarations HEADER...: without comments and directives, on one line
 declarations()
 {
-    for header in include/lfset/*.h; do
+    for header in "$@"; do
         "$CC" -w -fpreprocessed -E -P -x c "$header"
     done | grep -v '^ *#' | tr '\n' ' '
 }
-declarations | grep -o 'LFSET_API [^;(]*(' | sed 's/.*[ *]\([a-z_0-9]*\) *($/\1/' | sort -u >"$work/marked"
+marked()
+{
+    declarations "$@" | grep -o 'LFSET_API [^;(]*(' | sed 's/.*[ *]\([a-z_0-9]*\) *($/\1/' | sort -u
+}
+marked $core_headers >"$work/marked"
+marked $observe_headers >"$work/marked-observe"
+sort "$work/marked" "$work/marked-observe" >"$work/marked-all"
 # every lfset_name( that is no static inline function's, marked or not
-declarations | sed 's/static inline [^(]*(//g' | grep -o 'lfset_[a-z_0-9]* *(' | tr -d ' (' | sort -u \
+declarations include/lfset/*.h | sed 's/static inline [^(]*(//g' | grep -o 'lfset_[a-z_0-9]* *(' | tr -d ' (' | sort -u \
     >"$work/declared"
 
 exported()
@@ -45,14 +56,15 @@ soname_is()
 }
 archive_globals()
 {
-    nm -g --defined-only "$1" | sed -n 's/^[0-9a-f]* [A-Z] //p' | sort -u
+    # what sys/sdt.h defines in each file that has probes: weak and hidden
+    nm -g --defined-only "$1" | sed -n 's/^[0-9a-f]* [A-Z] //p' | grep -vx '_\.stapsdt\.base' | sort -u
 }
 
 exported "$so" >"$work/exported"
 exported "$tsan_so" >"$work/exported-tsan"
 
 check 'the headers declare functions' test -s "$work/marked"
-check 'each declared function is marked LFSET_API' diff "$work/declared" "$work/marked"
+check 'each declared function is marked LFSET_API' diff "$work/declared" "$work/marked-all"
 check 'exactly the marked functions are exported' diff "$work/marked" "$work/exported"
 check 'the TSan twin exports the same' diff "$work/marked" "$work/exported-tsan"
 refuse "nothing is exported outside LFSET_$major" unversioned "$so"
@@ -63,4 +75,18 @@ check 'nothing needed but liburcu and libc' \
     has_not "$(needed "$so" | grep -v -e '^liburcu-' -e '^libc\.so' -e '^ld-linux')" '..*'
 check 'the archive defines no global name outside lfset_' \
     has_not "$(archive_globals "$BUILD/liblfset.a")" '^[^l]\|^l[^f]\|^lf[^s]\|^lfs[^e]\|^lfse[^t]\|^lfset[^_]'
+
+if [ -e "$observe_so" ]; then
+    exported "$observe_so" >"$work/exported-observe"
+    check 'observe: exactly the marked functions are exported' diff "$work/marked-observe" "$work/exported-observe"
+    refuse "observe: nothing is exported outside LFSET_$major" unversioned "$observe_so"
+    check 'observe: SONAME carries the major version' soname_is "$observe_so" "liblfset-observe.so.$major"
+    check 'observe: nothing needed but what it is for' \
+        has_not "$(needed "$observe_so" | grep -v -e '^libjansson' -e '^libmicrohttpd' -e '^libdw' -e '^libelf' \
+            -e '^libm\.so' -e '^libc\.so' -e '^ld-linux')" '..*'
+    check 'observe: the archive defines no global name outside lfset_' \
+        has_not "$(archive_globals "$BUILD/liblfset-observe.a")" '^[^l]\|^l[^f]\|^lf[^s]\|^lfs[^e]\|^lfse[^t]\|^lfset[^_]'
+else
+    skip 'liblfset-observe' 'not built (tools/packages.sh)'
+fi
 finish

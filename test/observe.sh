@@ -21,6 +21,7 @@ end_all()
     rm -rf "$work"
 }
 trap end_all EXIT
+trap 'exit 1' HUP INT TERM
 
 libraries=$(pkg-config --libs liburcu-bp 2>/dev/null || echo '-lurcu-bp -lurcu-common')
 "$CC" -std=gnu11 -O1 -g -pthread -Iinclude "$tests/target.c" "$BUILD/liblfset.a" $libraries -lm \
@@ -48,6 +49,21 @@ live=$pid
 start quiet --no-watcher
 quiet=$pid
 
+# who looks at a process has its registry open, too
+one_of_it_is_listed()
+{
+    "$lfset" top "$live" --batch 100 --interval 0.05 >/dev/null &
+    looker=$!
+    started="$started $looker"
+    until ls -l /proc/$looker/fd 2>/dev/null | grep -q 'memfd:lfset-observe'; do
+        sleep 0.02
+    done
+    tells 3 'has no registry' "$lfset" inspect $looker || return
+    text=$("$lfset" ps)
+    kill $looker
+    has "$text" "^ *$live " && has_not "$text" "^ *$looker "
+}
+
 # json EXPRESSION COMMAND...: python's view of what the command prints, as `it`
 json()
 {
@@ -74,6 +90,7 @@ lists_both()
     has "$text" "^ *$live .* target  *5 .* 100ms" && has "$text" "^ *$quiet .* target  *5 .* none"
 }
 check 'ps lists both, one with its watcher' lists_both
+check 'ps: who looks at it is not listed' one_of_it_is_listed
 check 'ps --json' json "len([p for p in it['processes'] if p['pid'] in ($live, $quiet)]) == 2 and
     [p['watcher_period_seconds'] for p in it['processes'] if p['pid'] in ($live, $quiet)].count(None) == 1" \
     "$lfset" ps --json
@@ -119,7 +136,7 @@ terminal()
     text=$(python3 "$tests/terminal.py" "$1" "$lfset" top "$live") || return
     has "$text" "$2"
 }
-check 'top: on a terminal, sorted anew' terminal 'k,q' 'sorted by.*keys'
+check 'top: on a terminal, sorted anew' terminal 'k,SIZE,q' 'sorted by keys'
 check 'top: on a terminal that becomes smaller' terminal 'SIZE,e,q' 'READERS THAT STAY'
 check 'top: no terminal' tells 2 'not on a terminal' "$lfset" top "$live"
 
@@ -184,6 +201,16 @@ copied()
     tells 0 '^sessions ' "$lfset" inspect "$work/copied"
 }
 check 'inspect: a copy of the descriptor' copied
+"$CC" -std=gnu11 -Iinclude -Ilib "$tests/foretell.c" -o "$work/foretell" || exit
+cp "$work/saved" "$work/told"
+"$work/foretell" "$work/told" sessions 250 7800 0.93 && "$work/foretell" "$work/told" churn 2 nan 0.5 || exit
+check 'inspect: a forecast' tells 0 'forecast: +250 keys/s, confidence 93 %; its limit in 2h10m' \
+    "$lfset" inspect "$work/told" sessions
+check 'inspect: a forecast without a limit' tells 0 'forecast: +2.0 keys/s.*no limit comes nearer' \
+    "$lfset" inspect "$work/told" churn
+check 'report: a forecast' exits 0 "$lfset" report "$work/told" -o "$work/told.html"
+check 'report: it is drawn' grep -q '<path class="forecast"' "$work/told.html"
+check 'report: it is told' grep -q 'full in 2h10m</b> (confidence 93 %)' "$work/told.html"
 size=$(wc -c <"$work/saved")
 for length in 0 100 4096 $((size / 2)) $((size - 1)); do
     head -c "$length" "$work/saved" >"$work/cut"

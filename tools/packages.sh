@@ -12,7 +12,9 @@ packages='
     libxxhash-dev
     libcriterion-dev
     clang clang-format libclang-rt-dev valgrind
+    systemtap-sdt-dev bpftrace binutils
     libmicrohttpd-dev libdw-dev libncurses-dev prometheus python3-prometheus-client curl
+    google-perftools libdevel-nytprof-perl
     cmake
     coccinelle
     python3 man-db mandoc

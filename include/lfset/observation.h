@@ -21,6 +21,11 @@
 extern "C" {
 #endif
 
+/** One look of the watcher at a set. */
+struct lfset_look {
+    uint64_t time_ns, live, bytes;
+};
+
 /** A set, as it was observed. */
 struct lfset_set_seen {
     uint64_t id;      /**< never used twice in a process */
@@ -54,9 +59,7 @@ struct lfset_set_seen {
     uint64_t probed_ns, probe_lengths[16];
     /** The watcher's looks, oldest first. */
     unsigned history_count;
-    struct lfset_look {
-        uint64_t time_ns, live, bytes;
-    } history[64];
+    struct lfset_look history[64];
 };
 
 /** A thread, as it was observed. */
@@ -121,45 +124,77 @@ struct lfset_observation {
 struct lfset_registry;
 
 /**
- * Opens the registry of a process. @param pid 0: of this one.
+ * Opens the registry of a process. Beside what is listed it may answer what open(2) and mmap(2) may.
+ * @param pid 0: of this one.
  * @return 0. -EINVAL. -ESRCH: no such process. -ENOENT: it has no registry. -EACCES: it is somebody
- * else's. -EPROTO: its version is not known here. -ENOMEM, and what open and mmap may answer.
+ * else's. -EPROTO: its version is not known here. -ENOMEM.
  */
 LFSET_API int lfset_registry_open(struct lfset_registry **registry, pid_t pid);
-/** The same from a copy of a registry in a file. -EBADMSG: it is none, or cut short. */
+/**
+ * Opens a copy of a registry in a file. Beside what is listed it may answer what open(2) and mmap(2) may.
+ * @return 0. -EINVAL. -EBADMSG: it is none, or cut short. -EPROTO: its version is not known here.
+ * -ENOMEM.
+ */
 LFSET_API int lfset_registry_open_file(struct lfset_registry **registry, const char *path);
+/** Gives it back; NULL is fine. */
 LFSET_API void lfset_registry_close(struct lfset_registry *registry);
-/** Fills pids with processes that have a registry which the caller may read. @return how many there are
- * (maybe more than `room`), or a negative errno. */
+/**
+ * Fills pids with processes that have a registry which the caller may read.
+ * @return how many there are, maybe more than `room`. -EINVAL. -ENOMEM.
+ */
 LFSET_API int lfset_registry_list(pid_t *pids, int room);
 
-/** Copies what is there now. @return 0, -EINVAL, -ENOMEM. */
+/**
+ * Copies what is there now.
+ * @return 0. -EINVAL. -ENOMEM. -EBADMSG: what is there makes no sense.
+ */
 LFSET_API int lfset_observation_take(struct lfset_registry *registry,
                                      struct lfset_observation **observation);
+/** Frees an observation and all that it points to; NULL is fine. */
 LFSET_API void lfset_observation_free(struct lfset_observation *observation);
-/** The frames of a stack, innermost first. @return how many; 0: there is no such stack. */
+/**
+ * Tells the frames of a stack, innermost first.
+ * @return how many. 0: there is no such stack.
+ */
 LFSET_API unsigned lfset_observation_stack(const struct lfset_observation *observation,
                                            unsigned stack, const uint64_t **frames);
-/** @return NULL: no set has this id. */
-LFSET_API const struct lfset_set_seen *
-lfset_observation_set(const struct lfset_observation *observation, uint64_t id);
+/**
+ * Finds a set by its id.
+ * @return the set. NULL: none has this id.
+ */
+LFSET_API const struct lfset_set_seen *lfset_observation_set(const struct lfset_observation *seen,
+                                                             uint64_t id);
 
-/** All of it as one JSON object. @return 0, -EINVAL, -ENOMEM, -EIO. */
+/**
+ * Writes all of it as one JSON object.
+ * @return 0. -EINVAL. -ENOMEM. -EIO: it could not be written.
+ */
 LFSET_API int lfset_observation_json(const struct lfset_observation *observation, FILE *out);
-/** As a table for people. @return as above. */
+/**
+ * Writes it as a table for people.
+ * @return 0. -EINVAL. -ENOMEM. -EIO: it could not be written.
+ */
 LFSET_API int lfset_observation_text(const struct lfset_observation *observation, FILE *out);
 
+/** How metrics are written. */
 enum lfset_metrics_format {
     LFSET_METRICS_PROMETHEUS, /**< text 0.0.4 */
     LFSET_METRICS_OPENMETRICS /**< 1.0 */
 };
-/** As metrics of the monitoring system Prometheus. Sets without a name are summed up in none. Sets that share
- * a name are summed up in one series. @return as above. */
+/**
+ * Writes it as metrics of the monitoring system Prometheus. Sets without a name are summed up in none. Sets that share
+ * a name are summed up in one series.
+ * @return 0. -EINVAL. -ENOMEM. -EIO: it could not be written.
+ */
 LFSET_API int lfset_observation_metrics(const struct lfset_observation *observation,
                                         enum lfset_metrics_format format, FILE *out);
 
+/** How events are written. */
 enum lfset_log_format { LFSET_LOGFMT, LFSET_LOG_JSON };
-/** An event as one line for logs, with a newline. @return as above. */
+/**
+ * Writes an event as one line for logs, with a newline.
+ * @return 0. -EINVAL. -ENOMEM. -EIO: it could not be written.
+ */
 LFSET_API int lfset_event_write(const struct lfset_event *event, enum lfset_log_format format,
                                 FILE *out);
 

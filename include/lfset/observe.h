@@ -62,19 +62,21 @@ enum lfset_holder {
     LFSET_HELD_BY_ITERATION, /**< a call of each that has not returned */
 };
 
+/** What was found, or is over. */
 enum lfset_event_kind {
-    LFSET_EVENT_STALL,     /**< a thread is in one section, or holds one hazard, for too long */
-    LFSET_EVENT_STALL_END, /**< that is over */
-    LFSET_EVENT_LIMIT,     /**< max_keys or max_bytes is reached */
-    LFSET_EVENT_LIMIT_END,
-    LFSET_EVENT_RATE, /**< the set grows faster than max_rate */
-    LFSET_EVENT_RATE_END,
+    LFSET_EVENT_STALL,        /**< a thread is in one section, or holds one hazard, for too long */
+    LFSET_EVENT_STALL_END,    /**< that is over */
+    LFSET_EVENT_LIMIT,        /**< max_keys or max_bytes is reached */
+    LFSET_EVENT_LIMIT_END,    /**< not any more */
+    LFSET_EVENT_RATE,         /**< the set grows faster than max_rate */
+    LFSET_EVENT_RATE_END,     /**< not any more */
     LFSET_EVENT_IDLE,         /**< nothing changed for idle_timeout_ns */
     LFSET_EVENT_EVICTED,      /**< the watcher cleared the set */
     LFSET_EVENT_FORECAST,     /**< at this rate a limit will be reached soon */
     LFSET_EVENT_FORECAST_END, /**< not any more */
 };
 
+/** How bad it is. */
 enum lfset_severity { LFSET_INFO, LFSET_WARNING, LFSET_ERROR };
 
 /** Something that the watcher found. Valid during the callback. */
@@ -134,7 +136,8 @@ LFSET_API int lfset_watch_stop(void);
 /**
  * Looks once, in the calling thread, as the watcher would: for programs with a loop of their own, and for
  * tests. @param now_ns the time to go by, CLOCK_MONOTONIC nanoseconds; 0: the time it is.
- * @return 0. -EINVAL. -EDEADLK: within a look or a section. -ENOMEM. -ENOTSUP.
+ * @return 0. -EINVAL. -EDEADLK: within a look or a section. -ENOMEM. -ENOTSUP: there is no
+ * registry.
  */
 LFSET_API int lfset_watch_look(const struct lfset_watch_options *options, uint64_t now_ns);
 

@@ -79,11 +79,10 @@ struct lfset_profile_entry {
     int64_t bytes;    /**< the same of their bytes */
     double idle_s;    /**< of the keys of the last observation: mean time since they were added */
     uint64_t samples; /**< how many in the last observation this was counted from */
-    /**
-     * Of each observation, oldest first: keys there, and those of them that are settled: that were there
-     * at the observation before as well (of the first, which has none before it: -1).
-     */
-    const int64_t *live_each, *settled_each;
+    const int64_t *live_each; /**< keys that were there, of each observation, oldest first */
+    /** The same of those that are settled: that were there at the observation before as well. Of the
+     * first, which has none before it: -1. */
+    const int64_t *settled_each;
     int grew; /**< settled keys grew from each observation to the next, and there are four or more:
                    the mark of a leak. Keys that come and go within a round are never settled */
 };

@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "observe/accept.h"
+#include "observe/keep.h"
 
 static const char *const metrics_types[] = {
     [LFSET_METRICS_PROMETHEUS] = "text/plain; version=0.0.4; charset=utf-8",
@@ -32,16 +34,28 @@ static int say(struct lfset__answer *answer, unsigned status, const char *text)
 
 enum what { INDEX, JSON, METRICS };
 
-/* This process may have got its registry since the last time. @return NULL and *error: see
- * lfset_observation_take; -ENOENT: there is nothing to observe. */
-static struct lfset_observation *look(struct lfset__source *source, int *error)
+/* An observation of a process that has no registry, which is well: its first set may come later. */
+static int nothing_seen(const struct lfset__source *source, struct lfset_observation **seen)
 {
-    struct lfset_observation *seen = NULL;
-    *error = source->registry ? 0 : lfset_registry_open(&source->registry, source->pid);
-    if (!*error) {
-        *error = lfset_observation_take(source->registry, &seen);
+    struct lfset__kept *kept = lfset__kept_make(0);
+    if (!kept) {
+        return -ENOMEM;
     }
-    return seen;
+    kept->seen.pid = source->pid ? source->pid : getpid();
+    kept->seen.program = kept->seen.library_version = "";
+    kept->seen.alive = 1;
+    *seen = &kept->seen;
+    return 0;
+}
+
+/* This process may have got its registry since the last time. */
+static int look(struct lfset__source *source, struct lfset_observation **seen)
+{
+    int error = source->registry ? 0 : lfset_registry_open(&source->registry, source->pid);
+    if (error == -ENOENT) {
+        return nothing_seen(source, seen);
+    }
+    return error ? error : lfset_observation_take(source->registry, seen);
 }
 
 static int index_write(const struct lfset__source *source, const struct lfset_observation *seen,
@@ -96,17 +110,15 @@ static int body_make(struct lfset__answer *answer, enum what what, enum lfset_me
 static int show(struct lfset__answer *answer, struct lfset__source *source, enum what what,
                 enum lfset_metrics_format format)
 {
-    int error;
-    // a process without a set to see has no metrics, which is well
-    struct lfset_observation nothing = {.pid = source->pid, .alive = 1},
-                             *seen = look(source, &error);
-    if (error && error != -ENOENT) {
+    struct lfset_observation *seen;
+    int error = look(source, &seen);
+    if (error) {
         return say(answer, 503, error == -ENOMEM ? "No memory to look." : strerror(-error));
     }
-    if (seen && !seen->alive && what == METRICS) {
+    if (!seen->alive && what == METRICS) {
         error = say(answer, 503, "The process has ended: there is nothing more to measure.");
     } else {
-        error = body_make(answer, what, format, source, seen ? seen : &nothing);
+        error = body_make(answer, what, format, source, seen);
     }
     lfset_observation_free(seen);
     return error ? say(answer, 503, "No memory for the answer.") : 0;

@@ -12,8 +12,8 @@
 
 #include "lfset/observation.h"
 #include "observe/event.h"
+#include "observe/keep.h"
 #include "observe/names.h"
-#include "observe/open.h"
 
 /* ---- members; each takes over what it is given, and a missing value (no memory) fails the whole ---- */
 

@@ -46,7 +46,4 @@ void lfset__bytes_put(struct lfset__bytes *bytes);
 /** Whether the process still has the registry. */
 bool lfset__registry_is_alive(const struct lfset_registry *registry);
 
-/** Beyond the highest index of a stack. */
-unsigned lfset__stacks_end(const struct lfset_observation *observation);
-
 #endif

@@ -59,7 +59,7 @@ struct lfset_symbols *lfset__profile_symbols(const struct lfset_profile *profile
 int64_t lfset__profile_idle_us(const struct lfset_profile_entry *entry)
 {
     double sum = entry->idle_s * 1e6 * (double)entry->live;
-    return sum < 9e18 ? (int64_t)sum : INT64_MAX;
+    return sum > 9e18 ? INT64_MAX : sum < -9e18 ? INT64_MIN : (int64_t)sum;
 }
 
 /* ---- times --------------------------------------------------------------------------------------- */
@@ -202,11 +202,17 @@ static double seconds_between(uint64_t earlier, uint64_t later)
     return later > earlier ? (double)(later - earlier) / 1e9 : 0; // clocks of processors may differ
 }
 
+/* Sums of a file's numbers, whatever they are. */
+static int64_t sum(int64_t a, uint64_t b)
+{
+    return (int64_t)((uint64_t)a + b);
+}
+
 static void group_count(struct making *making, size_t index, struct group *group,
                         const struct lfset_sample_seen *sample, int64_t rate)
 {
     group->live[index] += rate;
-    group->bytes[index] += rate * (int64_t)sample->bytes;
+    group->bytes[index] = sum(group->bytes[index], (uint64_t)rate * sample->bytes);
     if (index > 0 && sample->added_ns <= making->moments[index - 1]) {
         group->settled[index] += rate;
     }
@@ -285,7 +291,7 @@ static struct lfset_profile_entry entry_of(const struct group *group, size_t cou
         .frames = group->frames,
         .depth = group->depth,
         .live = group->live[count - 1] - (change ? group->live[0] : 0),
-        .bytes = group->bytes[count - 1] - (change ? group->bytes[0] : 0),
+        .bytes = sum(group->bytes[count - 1], change ? -(uint64_t)group->bytes[0] : 0),
         .idle_s = group->samples ? group->idle_s / (double)group->samples : 0,
         .samples = group->samples,
         .live_each = group->live,
@@ -367,7 +373,7 @@ static void fill(struct profile *profile, const struct making *making)
         if (is_wanted(&entry, making->options->values)) {
             profile->entries[seen->entry_count++] = entry;
             seen->live += entry.live;
-            seen->bytes += entry.bytes;
+            seen->bytes = sum(seen->bytes, (uint64_t)entry.bytes);
             seen->leaks += entry.grew ? 1 : 0;
         }
     }

@@ -215,7 +215,7 @@ static void heap_write(const struct lfset_profile *profile, struct lfset_symbols
     for (size_t i = 0; i < profile->entry_count; i++) {
         if (profile->entries[i].live > 0) {
             keys += profile->entries[i].live;
-            bytes += profile->entries[i].bytes;
+            bytes = (int64_t)((uint64_t)bytes + (uint64_t)profile->entries[i].bytes);
         }
     }
     fputs("heap profile: ", out);

@@ -12,89 +12,36 @@
 #include <string.h>
 #include <time.h>
 
+#include "observe/keep.h"
 #include "observe/open.h"
-
-/* What its reader holds on to. */
-struct chunk {
-    struct chunk *next;
-    size_t used;
-    char text[4096];
-};
-
-struct stack_kept {
-    unsigned depth;
-    uint64_t frames[LFSET__FRAMES];
-};
-
-/* What lfset_observation_take hands out is the first member. */
-struct observation {
-    struct lfset_observation seen;
-    struct chunk *texts;
-    struct stack_kept *stacks; // by index
-    unsigned stack_count;
-};
 
 /* A look. */
 struct look {
     const struct lfset_registry *registry;
     struct lfset__bytes bytes;
     size_t extent; // the one before which nothing more will be asked for
-    struct observation *observation;
+    struct lfset__kept *kept;
     int error; // the first one; nothing is read any more
 };
-
-/* ---- memory ---------------------------------------------------------------------------------------- */
 
 /* Keeps a text that may lack its end. */
 static const char *keep(struct look *look, const char *text, size_t size)
 {
-    struct observation *observation = look->observation;
-    size_t length = strnlen(text, size);
-    struct chunk *chunk = observation->texts;
-    if (length == 0) {
-        return "";
-    }
-    if (!chunk || sizeof chunk->text - chunk->used <= length) {
-        chunk = malloc(sizeof *chunk);
-        if (!chunk) {
-            look->error = -ENOMEM;
-            return "";
-        }
-        chunk->next = observation->texts;
-        chunk->used = 0;
-        observation->texts = chunk;
-    }
-    char *kept = chunk->text + chunk->used;
-    memcpy(kept, text, length);
-    kept[length] = 0;
-    chunk->used += length + 1;
-    return kept;
-}
-
-/* Room for one more item behind those that there are. @return NULL: no memory. */
-static void *append(struct look *look, const void *array, size_t *count, size_t size)
-{
-    void *items = (void *)(uintptr_t)array;
-    if ((*count & (*count - 1)) == 0) { // full: its room is a power of two
-        items = reallocarray(items, *count ? *count * 2 : 1, size);
-        if (!items) {
-            look->error = -ENOMEM;
-            return NULL;
-        }
-    }
-    ++*count;
-    return items;
+    const char *kept = lfset__keep_text(look->kept, text, size);
+    look->error = kept ? look->error : -ENOMEM;
+    return kept ? kept : "";
 }
 
 /* Appends to an array of the observation. */
 #define APPEND(look, array, count, item)                                                           \
     do {                                                                                           \
-        void *grown = append(look, (look)->observation->seen.array,                                \
-                             &(look)->observation->seen.count, sizeof(item));                      \
+        struct lfset_observation *to = &(look)->kept->seen;                                        \
+        void *grown = lfset__keep_item(to->array, to->count, &(item), sizeof(item));               \
         if (grown) {                                                                               \
-            (look)->observation->seen.array = grown;                                               \
-            memcpy((char *)grown + ((look)->observation->seen.count - 1) * sizeof(item), &(item),  \
-                   sizeof(item));                                                                  \
+            to->array = grown;                                                                     \
+            to->count++;                                                                           \
+        } else {                                                                                   \
+            (look)->error = -ENOMEM;                                                               \
         }                                                                                          \
     } while (0)
 
@@ -445,15 +392,15 @@ static void sample_use(struct look *look, const void *entry, uint64_t index)
 
 static void stack_use(struct look *look, const void *entry, uint64_t index)
 {
-    struct observation *observation = look->observation;
+    struct lfset__kept *kept = look->kept;
     const struct lfset__stack *from = entry;
     uint64_t depth = from->depth;
     if (depth == 0 || depth > LFSET__FRAMES) {
         malformed(look);
         return;
     }
-    observation->stacks[index].depth = (unsigned)depth;
-    memcpy(observation->stacks[index].frames, from->frames, depth * sizeof *from->frames);
+    kept->stacks[index].depth = (unsigned)depth;
+    memcpy(kept->stacks[index].frames, from->frames, depth * sizeof *from->frames);
 }
 
 /* ---- how long readers have been reading ------------------------------------------------------------ */
@@ -487,7 +434,7 @@ static uint64_t now_ns(void)
 
 static void totals_read(struct look *look)
 {
-    struct lfset_observation *seen = &look->observation->seen;
+    struct lfset_observation *seen = &look->kept->seen;
     struct lfset__segment head;
     copy_words(&head, look->bytes.base, sizeof head);
     seen->pid = look->registry->pid ? look->registry->pid : head.pid;
@@ -555,21 +502,6 @@ static void tables_read(struct look *look)
         &stack);
 }
 
-static int compare_numbers(uint64_t a, uint64_t b)
-{
-    return (a > b) - (a < b);
-}
-static int compare_sets(const void *a, const void *b)
-{
-    return compare_numbers(((const struct lfset_set_seen *)a)->id,
-                           ((const struct lfset_set_seen *)b)->id);
-}
-static int compare_events(const void *a, const void *b)
-{
-    return compare_numbers(((const struct lfset_event *)a)->number,
-                           ((const struct lfset_event *)b)->number);
-}
-
 /* qsort declares what it is given to be there, even if there is nothing. */
 static void sort(const void *items, size_t count, size_t size,
                  int (*compare)(const void *, const void *))
@@ -581,15 +513,15 @@ static void sort(const void *items, size_t count, size_t size,
 
 static void finish(struct look *look)
 {
-    struct lfset_observation *seen = &look->observation->seen;
+    struct lfset_observation *seen = &look->kept->seen;
     struct lfset_set_seen *sets = (struct lfset_set_seen *)(uintptr_t)seen->sets;
     uint64_t oldest[2] = {0, 0};
     oldest_readers(seen, oldest);
     for (size_t i = 0; i < seen->set_count; i++) {
         sets[i].oldest_reader_ns = oldest[sets[i].domain];
     }
-    sort(seen->sets, seen->set_count, sizeof *seen->sets, compare_sets);
-    sort(seen->events, seen->event_count, sizeof *seen->events, compare_events);
+    sort(seen->sets, seen->set_count, sizeof *seen->sets, lfset__compare_sets);
+    sort(seen->events, seen->event_count, sizeof *seen->events, lfset__compare_events);
 }
 
 int lfset_observation_take(struct lfset_registry *registry, struct lfset_observation **taken)
@@ -598,14 +530,12 @@ int lfset_observation_take(struct lfset_registry *registry, struct lfset_observa
         return -EINVAL;
     }
     *taken = NULL;
-    struct observation *observation = calloc(1, sizeof *observation);
-    if (!observation) {
+    struct lfset__kept *kept = lfset__kept_make(registry->head.stacks.count);
+    if (!kept) {
         return -ENOMEM;
     }
-    struct look look = {.registry = registry, .observation = observation};
-    observation->stack_count = registry->head.stacks.count;
-    observation->stacks = calloc(observation->stack_count + 1u, sizeof *observation->stacks);
-    look.error = observation->stacks ? lfset__bytes_get(registry, &look.bytes) : -ENOMEM;
+    struct look look = {.registry = registry, .kept = kept};
+    look.error = lfset__bytes_get(registry, &look.bytes);
     if (!look.error) {
         totals_read(&look);
         tables_read(&look);
@@ -613,56 +543,9 @@ int lfset_observation_take(struct lfset_registry *registry, struct lfset_observa
         finish(&look);
     }
     if (look.error) {
-        lfset_observation_free(&observation->seen);
+        lfset_observation_free(&kept->seen);
         return look.error;
     }
-    *taken = &observation->seen;
+    *taken = &kept->seen;
     return 0;
-}
-
-void lfset_observation_free(struct lfset_observation *seen)
-{
-    if (!seen) {
-        return;
-    }
-    struct observation *observation = (struct observation *)(void *)seen;
-    for (struct chunk *chunk = observation->texts, *next; chunk; chunk = next) {
-        next = chunk->next;
-        free(chunk);
-    }
-    free(observation->stacks);
-    free((void *)(uintptr_t)seen->sets);
-    free((void *)(uintptr_t)seen->threads);
-    free((void *)(uintptr_t)seen->retired);
-    free((void *)(uintptr_t)seen->samples);
-    free((void *)(uintptr_t)seen->events);
-    free((void *)(uintptr_t)seen->modules);
-    free(observation);
-}
-
-unsigned lfset_observation_stack(const struct lfset_observation *seen, unsigned stack,
-                                 const uint64_t **frames)
-{
-    const struct observation *observation = (const struct observation *)(const void *)seen;
-    if (!seen || stack == 0 || stack >= observation->stack_count) {
-        return 0;
-    }
-    if (frames) {
-        *frames = observation->stacks[stack].frames;
-    }
-    return observation->stacks[stack].depth;
-}
-
-unsigned lfset__stacks_end(const struct lfset_observation *seen)
-{
-    return ((const struct observation *)(const void *)seen)->stack_count;
-}
-
-const struct lfset_set_seen *lfset_observation_set(const struct lfset_observation *seen,
-                                                   uint64_t id)
-{
-    struct lfset_set_seen wanted = {.id = id};
-    return seen && seen->set_count > 0
-               ? bsearch(&wanted, seen->sets, seen->set_count, sizeof wanted, compare_sets)
-               : NULL;
 }

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { INLINED_MAX = 32 };
@@ -101,7 +102,8 @@ static void report_modules(struct lfset_symbols *symbols)
         const struct lfset_module_seen *module = &observation->modules[i - 1];
         char file[PATH_MAX];
         file_of(observation, module->path, file);
-        if (*file) {
+        struct stat status;
+        if (stat(file, &status) == 0 && S_ISREG(status.st_mode)) {
             (void)dwfl_report_elf(symbols->dwfl, module->path, file, -1, module->base, true);
         }
     }

@@ -6,23 +6,12 @@
 
 #include "record/registry.h"
 
-/* Shows a number in the registry. Of several threads that do so at once each looks again until it has shown
- * what the number is: whoever is last then has shown the last. */
-static void show(_Atomic(uint64_t) *shown, _Atomic(size_t) *number)
-{
-    size_t value;
-    do {
-        value = atomic_load_explicit(number, memory_order_seq_cst);
-        atomic_store_explicit(shown, value, memory_order_seq_cst);
-    } while (atomic_load_explicit(number, memory_order_seq_cst) != value);
-}
-
 static void show_garbage(struct lfset__account *account)
 {
     struct lfset__segment *segment = lfset__segment_now();
     if (segment) {
-        show(&segment->garbage_objects[account->domain], &account->objects);
-        show(&segment->garbage_bytes[account->domain], &account->bytes);
+        lfset__show(&segment->garbage_objects[account->domain], &account->objects);
+        lfset__show(&segment->garbage_bytes[account->domain], &account->bytes);
     }
 }
 

@@ -76,8 +76,8 @@ static void after_fork_in_child(void)
 
 static void detach(struct lfset__thread *self)
 {
-    self->reader = NULL;
     lfset__hp_scan(self); // while callbacks still find the thread attached
+    self->reader = NULL;
     lfset__probe(thread__detach, self);
     lfset__self = NULL;
     lfset__thread_slot_release(self->slot);

@@ -24,6 +24,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t unpinned = PTHREAD_COND_INITIALIZER;
 static struct lfset__about *first, *last; // of the list, by age
 static bool off;
+static uint64_t forked_ns; // when the fork began that this process came from, or that is under way
 static __thread struct lfset__about *pinned; // by this thread
 
 void lfset__segment_after_fork_in_child(void);
@@ -81,16 +82,7 @@ static uint64_t new_id(struct lfset__segment *segment)
 
 enum { FREE = 0, WRITING = 1 };
 
-/* Where to look for free entries of a table. Both are hints, which races may leave a little wrong. */
-struct search {
-    _Atomic(uint32_t)
-        from; /* the least that was freed since, or what follows what was taken last */
-    _Atomic(uint32_t) used; /* entries from here on were never taken: their pages need not exist */
-};
-
-static struct search search_sets, search_threads, search_retired;
-
-static void taken(struct search *search, uint32_t index)
+static void taken(struct lfset__search *search, uint32_t index)
 {
     atomic_store_explicit(&search->from, index + 1, memory_order_relaxed);
     if (index >= atomic_load_explicit(&search->used, memory_order_relaxed)) {
@@ -100,7 +92,7 @@ static void taken(struct search *search, uint32_t index)
 
 /* Claims an entry by its id, a low one if there is one. @return count: there is none free. */
 static uint64_t claim(struct lfset__segment *segment, const struct lfset__table *table,
-                      size_t id_offset, struct search *search, _Atomic(uint64_t) *unlisted)
+                      size_t id_offset, struct lfset__search *search, _Atomic(uint64_t) *unlisted)
 {
     uint32_t start = atomic_load_explicit(&search->from, memory_order_relaxed);
     for (uint32_t tried = 0; tried < table->count; tried++) {
@@ -126,7 +118,7 @@ static void publish(_Atomic(uint64_t) *id, uint64_t value)
 }
 
 static void release(struct lfset__segment *segment, const struct lfset__table *table,
-                    struct search *search, const void *entry, _Atomic(uint64_t) *id)
+                    struct lfset__search *search, const void *entry, _Atomic(uint64_t) *id)
 {
     uint64_t offset = (uint64_t)((const char *)entry - (const char *)segment) - table->offset;
     uint32_t index = (uint32_t)(offset / table->stride);
@@ -164,7 +156,7 @@ static int entries_take(struct lfset__about *about, const struct lfset_allocator
 {
     struct lfset__segment *segment = lfset__segment_now();
     uint64_t index = segment ? claim(segment, &segment->sets, offsetof(struct lfset__record, id),
-                                     &search_sets, &segment->sets_unlisted)
+                                     &segment->search_sets, &segment->sets_unlisted)
                              : 0;
     if (!segment || index == segment->sets.count) {
         return entries_alone(about, allocator);
@@ -190,16 +182,16 @@ static uint32_t flags_of(const struct lfset__about *about)
            (observe->expiry_ns ? LFSET__SET_EXPIRES : 0);
 }
 
-static void record_fill(struct lfset__about *about, enum lfset_domain domain)
+static void record_fill(struct lfset__about *about)
 {
     struct lfset__record *record = about->record;
     const struct lfset_observe *observe = &about->observe;
     memcpy(record->name, about->name, sizeof record->name);
-    record->created_ns = lfset__now_ns();
+    record->created_ns = about->created_ns;
     record->kind = about->kind;
-    record->domain = domain;
+    record->domain = about->domain;
     record->flags = flags_of(about);
-    record->stack = lfset__stack_note(1);
+    record->stack = about->stack;
     record->profile_rate = observe->profile_rate;
     record->strategy = observe->strategy;
     record->max_keys = observe->max_keys;
@@ -208,7 +200,6 @@ static void record_fill(struct lfset__about *about, enum lfset_domain domain)
     record->idle_timeout_ns = observe->idle_timeout_ns;
     record->expiry_ns = observe->expiry_ns;
     record->address = (uint64_t)(uintptr_t)about->set;
-    atomic_store_explicit(&record->changed_ns, record->created_ns, memory_order_relaxed);
 }
 
 static int check_observe(const struct lfset_observe *observe, enum lfset_kind kind)
@@ -268,6 +259,7 @@ int lfset__about_create(struct lfset__about **made, void *set, enum lfset_kind k
     about->set = set;
     about->ops = ops;
     about->kind = kind;
+    about->domain = domain;
     about->allocator = allocator;
     if (observe) {
         about->observe = *observe;
@@ -283,7 +275,10 @@ int lfset__about_create(struct lfset__about **made, void *set, enum lfset_kind k
         lfset__about_free(about);
         return error;
     }
-    record_fill(about, domain);
+    about->created_ns = lfset__now_ns();
+    about->stack = lfset__stack_note(1);
+    atomic_store_explicit(&about->record->changed_ns, about->created_ns, memory_order_relaxed);
+    record_fill(about);
     *made = about;
     return 0;
 }
@@ -298,7 +293,8 @@ void lfset__about_list(struct lfset__about *about)
 {
     about->listed = true;
     struct lfset__segment *segment = lfset__segment_now();
-    publish(&about->record->id, segment ? new_id(segment) : 2);
+    about->id = segment ? new_id(segment) : WRITING + 1;
+    publish(&about->record->id, about->id);
     list_add(about);
 }
 
@@ -324,7 +320,8 @@ void lfset__about_free(struct lfset__about *about)
     if (!about->alone) {
         if (about->record) {
             struct lfset__segment *segment = lfset__segment_now();
-            release(segment, &segment->sets, &search_sets, about->record, &about->record->id);
+            release(segment, &segment->sets, &segment->search_sets, about->record,
+                    &about->record->id);
         }
     } else {
         if (about->lanes) {
@@ -411,6 +408,13 @@ uint64_t lfset__about_live(const struct lfset__about *about)
     return sums.adds > gone ? sums.adds - gone : 0; // of different instants
 }
 
+void lfset__about_show_retired(struct lfset__about *about)
+{
+    struct lfset__record *record = about->record;
+    lfset__show(&record->retired, &about->retired);
+    lfset__show(&record->retired_bytes, &about->retired_bytes);
+}
+
 /* ---- threads ------------------------------------------------------------------------------------- */
 
 unsigned lfset__lane_take(void)
@@ -432,7 +436,7 @@ struct lfset__thread_slot *lfset__thread_slot_take(void)
         return NULL;
     }
     uint64_t index = claim(segment, &segment->threads, offsetof(struct lfset__thread_slot, id),
-                           &search_threads, &segment->threads_unlisted);
+                           &segment->search_threads, &segment->threads_unlisted);
     if (index == segment->threads.count) {
         return NULL;
     }
@@ -453,7 +457,7 @@ void lfset__thread_slot_release(struct lfset__thread_slot *slot)
 {
     if (slot) {
         struct lfset__segment *segment = lfset__segment_now();
-        release(segment, &segment->threads, &search_threads, slot, &slot->id);
+        release(segment, &segment->threads, &segment->search_threads, slot, &slot->id);
     }
 }
 
@@ -467,7 +471,7 @@ unsigned lfset__retired_note(struct lfset__about *about, enum lfset_holder holde
         return 0;
     }
     uint64_t index = claim(segment, &segment->retired, offsetof(struct lfset__retired_entry, id),
-                           &search_retired, &segment->retired_unlisted);
+                           &segment->search_retired, &segment->retired_unlisted);
     if (index == segment->retired.count) {
         return 0;
     }
@@ -476,7 +480,7 @@ unsigned lfset__retired_note(struct lfset__about *about, enum lfset_holder holde
     entry->bytes = bytes;
     entry->set_id = atomic_load_explicit(&about->record->id, memory_order_relaxed);
     entry->retired_ns = lfset__now_ns();
-    entry->domain = about->record->domain;
+    entry->domain = about->domain;
     entry->holder = holder;
     bool somebody = holder != LFSET_HELD_BY_READERS;
     entry->stack = somebody ? lfset__stack_note(1) : 0;
@@ -485,12 +489,15 @@ unsigned lfset__retired_note(struct lfset__about *about, enum lfset_holder holde
     return (unsigned)index + 1;
 }
 
-void lfset__retired_gone(unsigned note)
+void lfset__retired_gone(unsigned note, const void *address)
 {
     struct lfset__segment *segment = lfset__segment_now();
     if (note > 0 && segment) {
         struct lfset__retired_entry *entry = entry_of(segment, &segment->retired, note - 1);
-        release(segment, &segment->retired, &search_retired, entry, &entry->id);
+        // In a forked child the entry may have been lost (forget_others), and be another's.
+        if (entry->address == (uint64_t)(uintptr_t)address) {
+            release(segment, &segment->retired, &segment->search_retired, entry, &entry->id);
+        }
     }
 }
 
@@ -541,6 +548,7 @@ void lfset__event_note(struct lfset_event *event)
 void lfset__registry_before_fork(void)
 {
     pthread_mutex_lock(&lock);
+    forked_ns = lfset__now_ns();
 }
 
 void lfset__registry_after_fork_in_parent(void)
@@ -548,46 +556,60 @@ void lfset__registry_after_fork_in_parent(void)
     pthread_mutex_unlock(&lock);
 }
 
-/* Entries that others were writing. */
-static void free_claims(struct lfset__segment *segment, const struct lfset__table *table,
-                        size_t id_offset, const struct search *search)
+/* The child's copy of the segment is a little younger than the child: other threads of the parent went on
+ * creating, destroying and retiring. What names the child's sets is put back; what came into the tables
+ * since, and what was being written, is taken out. (Counters of a set that others were changing at that
+ * moment stay as the parent had them when it was copied.) */
+static void sets_again(struct lfset__segment *segment)
 {
-    uint32_t used = atomic_load_explicit(&search->used, memory_order_relaxed);
+    uint32_t used = atomic_load_explicit(&segment->search_sets.used, memory_order_relaxed);
     for (uint32_t i = 0; i < used; i++) {
-        _Atomic(uint64_t) *id =
-            (_Atomic(uint64_t) *)(void *)((char *)entry_of(segment, table, i) + id_offset);
-        if (atomic_load_explicit(id, memory_order_relaxed) == WRITING) {
-            publish(id, FREE);
+        struct lfset__record *record = entry_of(segment, &segment->sets, i);
+        publish(&record->id, FREE);
+    }
+    for (struct lfset__about *about = first; about; about = about->next) {
+        about->pins = about == pinned; // by this thread, which may go on with its look
+        record_fill(about);
+        lfset__about_show_retired(about);
+        publish(&about->record->id, about->id);
+    }
+}
+
+static void retired_again(struct lfset__segment *segment)
+{
+    uint32_t used = atomic_load_explicit(&segment->search_retired.used, memory_order_relaxed);
+    for (uint32_t i = 0; i < used; i++) {
+        struct lfset__retired_entry *entry = entry_of(segment, &segment->retired, i);
+        uint64_t id = atomic_load_explicit(&entry->id, memory_order_relaxed);
+        if (id == WRITING || (id != FREE && entry->retired_ns >= forked_ns)) {
+            publish(&entry->id, FREE);
         }
     }
 }
 
-/* Threads that pinned sets, or were in the middle of an entry, do not exist here. */
-static void forget_others(struct lfset__segment *segment, const struct lfset__thread_slot *mine)
+/* Threads other than this one do not exist here. */
+static void threads_again(struct lfset__segment *segment, struct lfset__thread_slot *mine)
 {
-    for (struct lfset__about *about = first; about; about = about->next) {
-        about->pins = 0;
-    }
-    for (uint64_t i = 0; segment && i < segment->threads.count; i++) {
+    for (uint32_t i = 0; i < segment->threads.count; i++) {
         struct lfset__thread_slot *slot = entry_of(segment, &segment->threads, i);
         if (slot != mine && atomic_load_explicit(&slot->id, memory_order_relaxed) != FREE) {
             publish(&slot->id, FREE);
         }
     }
-    if (segment) {
-        free_claims(segment, &segment->sets, offsetof(struct lfset__record, id), &search_sets);
-        free_claims(segment, &segment->retired, offsetof(struct lfset__retired_entry, id),
-                    &search_retired);
-    }
     if (mine) {
-        ((struct lfset__thread_slot *)(uintptr_t)mine)->tid = (int32_t)syscall(SYS_gettid);
+        mine->tid = (int32_t)syscall(SYS_gettid);
     }
 }
 
-void lfset__registry_after_fork_in_child(const struct lfset__thread_slot *mine)
+void lfset__registry_after_fork_in_child(struct lfset__thread_slot *mine)
 {
     lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     unpinned = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
     lfset__segment_after_fork_in_child();
-    forget_others(lfset__segment_now(), mine);
+    struct lfset__segment *segment = lfset__segment_now();
+    if (segment) {
+        threads_again(segment, mine);
+        sets_again(segment);
+        retired_again(segment);
+    }
 }

@@ -40,6 +40,9 @@ struct lfset__about {
     void *set; /**< struct lfset__set; its kind's structure begins with that */
     const struct lfset__about_ops *ops;
     enum lfset_kind kind;
+    enum lfset_domain domain;
+    uint64_t id, created_ns;
+    unsigned stack; /**< where the set was created */
     bool counted;
     bool refuses_keys, may_refuse; /**< LFSET_GUARD_REFUSE: by max_keys; by anything */
     bool special;                  /**< adds may be refused, or are to touch */
@@ -53,6 +56,7 @@ struct lfset__about {
 
     /** Guard with LFSET_GUARD_REFUSE and max_keys: keys, and adds under way. [guard.members] */
     _Alignas(64) _Atomic(int64_t) members;
+    _Atomic(size_t) retired, retired_bytes; /**< shown in the record */
     /** NULL, or called after each add of a key, whether it was there or not (watch/expiry.c). */
     void (*touch)(struct lfset__about *about, const struct lfset__noted_key *key);
     void *expiry; /**< watch/expiry.c's */
@@ -83,7 +87,7 @@ int lfset__registry_init(void);
 /** Around a fork. */
 void lfset__registry_before_fork(void);
 void lfset__registry_after_fork_in_parent(void);
-void lfset__registry_after_fork_in_child(const struct lfset__thread_slot *mine);
+void lfset__registry_after_fork_in_child(struct lfset__thread_slot *mine);
 void lfset__stacks_after_fork_in_child(void);
 
 /**
@@ -137,6 +141,20 @@ struct lfset__lane_sums {
     uint64_t adds, adds_present, removes, removes_absent, hits, misses, refused;
 };
 struct lfset__lane_sums lfset__lanes_sum(const struct lfset__about *about);
+/** Shows what of the set is retired in its record. */
+void lfset__about_show_retired(struct lfset__about *about);
+
+/** Shows a number in the registry. Of several threads that do so at once each looks again until it has shown
+ * what the number is: whoever is last then has shown the last. */
+static inline void lfset__show(_Atomic(uint64_t) *shown, _Atomic(size_t) *number)
+{
+    size_t value;
+    do {
+        value = atomic_load_explicit(number, memory_order_seq_cst);
+        atomic_store_explicit(shown, value, memory_order_seq_cst);
+    } while (atomic_load_explicit(number, memory_order_seq_cst) != value);
+}
+
 /** Keys there now: by the counters if it is counted, else the record's estimate. */
 uint64_t lfset__about_live(const struct lfset__about *about);
 
@@ -150,6 +168,7 @@ unsigned lfset__lane_take(void);
  * counted. */
 unsigned lfset__retired_note(struct lfset__about *about, enum lfset_holder holder,
                              const void *address, size_t bytes);
-void lfset__retired_gone(unsigned note);
+/** @param address what was noted. */
+void lfset__retired_gone(unsigned note, const void *address);
 
 #endif

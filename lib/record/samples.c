@@ -86,13 +86,18 @@ static void store(_Atomic(uint64_t) *word, uint64_t value)
     atomic_store_explicit(word, value, memory_order_relaxed);
 }
 
-static struct lfset__sample *published(const struct stripe *stripe, const struct sample *sample)
+/* Where the place of that number is published. */
+static struct lfset__sample *entry_at(const struct stripe *stripe, unsigned place)
 {
     struct lfset__segment *segment = lfset__segment_now();
-    uint64_t index =
-        (uint64_t)(stripe - stripes) * PLACES + (uint64_t)(sample - stripe->places->samples);
+    uint64_t index = (uint64_t)(stripe - stripes) * PLACES + place;
     return (struct lfset__sample *)(void *)((char *)segment + segment->samples.offset +
                                             index * segment->samples.stride);
+}
+
+static struct lfset__sample *published(const struct stripe *stripe, const struct sample *sample)
+{
+    return entry_at(stripe, (unsigned)(sample - stripe->places->samples));
 }
 
 static void publish(const struct stripe *stripe, const struct sample *sample)
@@ -361,23 +366,34 @@ void lfset__samples_after_fork_in_parent(void)
     }
 }
 
-/* The child's segment has what its parent wrote after the fork, or nothing. */
+/* The child's segment may have what its parent wrote after the fork: in places that both use, and in those
+ * that the parent was the first to use, which follow and have a balance. */
 static void publish_again(const struct stripe *stripe)
 {
-    for (unsigned place = 0; place < stripe->used; place++) {
+    unsigned place = 0;
+    for (; place < stripe->used; place++) {
         const struct sample *sample = &stripe->places->samples[place];
-        unpublish(stripe, sample);
+        store(&entry_at(stripe, place)->set_id, 0);
         if (sample->about) {
             publish(stripe, sample);
         }
+    }
+    for (; place < PLACES &&
+           atomic_load_explicit(&entry_at(stripe, place)->balance, memory_order_relaxed) != 0;
+         place++) {
+        store(&entry_at(stripe, place)->set_id, 0);
     }
 }
 
 /* Notes that other threads were in the middle of stay in the sets' counts, which costs clears a sweep. */
 void lfset__samples_after_fork_in_child(void)
 {
+    bool used = false;
     for (unsigned i = 0; i < STRIPES; i++) {
         stripes[i].lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+        used |= stripes[i].used > 0;
+    }
+    for (unsigned i = 0; used && i < STRIPES; i++) {
         publish_again(&stripes[i]);
     }
 }

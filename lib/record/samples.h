@@ -32,8 +32,8 @@ void lfset__sample_removed(struct lfset__about *about, uint64_t fingerprint);
  * lfset__about_free. Looks at all that the table has of the set; costs a load when that is nothing. */
 void lfset__samples_cleared(struct lfset__about *about);
 
-/** Around a fork: before, the last thing, after the fork lock; after, the first, but in the child after
- * lfset__segment_after_fork_in_child (which may leave out the table of samples). */
+/** Around a fork: before, the last thing, after the fork lock; after, the first, but in the child when it
+ * has a segment of its own. */
 void lfset__samples_before_fork(void);
 void lfset__samples_after_fork_in_parent(void);
 void lfset__samples_after_fork_in_child(void);

@@ -64,6 +64,11 @@ static int file_make(uint64_t bytes)
         return -1;
     }
     int fd = memfd_create(LFSET__SEGMENT_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd >= 0 && fd <= STDERR_FILENO) { // the program was started without some of these, and will use them
+        int above = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        close(fd);
+        fd = above;
+    }
     if (fd >= 0 && (fchmod(fd, S_IRUSR | S_IWUSR) != 0 || ftruncate(fd, (off_t)bytes) != 0)) {
         close(fd);
         fd = -1;
@@ -136,41 +141,51 @@ int lfset__segment_fd(void)
     return segment_fd;
 }
 
-/* Copies the pages of a mapping that are there; the others are zero, and reading them would make them. */
-static bool copy_pages(char *to, const char *from, uint64_t bytes)
-{
-    enum { AT_ONCE = 1024 };
-    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    unsigned char there[AT_ONCE];
-    for (uint64_t at = 0; at < bytes; at += AT_ONCE * page) {
-        size_t size = bytes - at < AT_ONCE * page ? (size_t)(bytes - at) : AT_ONCE * page;
-        if (mincore((void *)(uintptr_t)(from + at), size, there) != 0) {
-            return false;
-        }
-        for (size_t i = 0; i * page < size; i++) {
-            if (there[i] & 1) {
-                size_t rest = size - i * page;
-                memcpy(to + at + i * page, from + at + i * page, rest < page ? rest : page);
-            }
-        }
-    }
-    return true;
-}
-
-/* The file, unless the program has closed it (daemons close all), and another one has its number now. */
-static void file_close(void)
+/* Whether segment_fd is still the file, or the program has closed it (daemons close all), and another one may
+ * have its number now. */
+static bool file_is_ours(void)
 {
     struct stat status;
-    if (segment_fd >= 0 && fstat(segment_fd, &status) == 0 && status.st_dev == segment_dev &&
-        status.st_ino == segment_ino) {
-        close(segment_fd);
+    return segment_fd >= 0 && fstat(segment_fd, &status) == 0 && status.st_dev == segment_dev &&
+           status.st_ino == segment_ino;
+}
+
+/* The next stretch of the segment from `at` on that is not all hole: reading holes would fill them. Without the
+ * file only the pages in memory are known, not those that are swapped out. @return false: there is none. */
+static bool next_data(const char *segment, uint64_t bytes, bool ours, uint64_t at, uint64_t *begin,
+                      uint64_t *end)
+{
+    if (ours) {
+        off_t data = lseek(segment_fd, (off_t)at, SEEK_DATA);
+        off_t hole = data < 0 ? data : lseek(segment_fd, data, SEEK_HOLE);
+        *begin = (uint64_t)data;
+        *end = (uint64_t)hole;
+        return data >= 0 && hole >= 0;
     }
-    segment_fd = -1;
+    const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    for (; at < bytes; at += page) {
+        unsigned char there;
+        if (mincore((void *)(uintptr_t)(segment + at), page, &there) == 0 && (there & 1)) {
+            *begin = at;
+            *end = at + page;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void copy_data(char *to, const char *segment, uint64_t bytes, bool ours)
+{
+    uint64_t begin, end = 0;
+    while (next_data(segment, bytes, ours, end, &begin, &end)) {
+        memcpy(to + begin, segment + begin, end - begin);
+    }
 }
 
 /* The parent's registry is not the child's: what both wrote would be nobody's. A copy takes its place at the
  * same address in one step. Only this thread runs, and nothing of this library's has run in the child before.
- * Without memory for a copy the child goes on in its parent's. */
+ * Without memory for a copy nobody outside sees the child's, which shares pages with its parent's until it
+ * writes them. */
 void lfset__segment_after_fork_in_child(void)
 {
     struct lfset__segment *segment = lfset__segment_now();
@@ -181,20 +196,27 @@ void lfset__segment_after_fork_in_child(void)
         segment->pid = getpid();
         return;
     }
+    bool ours = file_is_ours();
     uint64_t bytes = segment->bytes;
-    int fd = file_make(bytes);
+    int parents = segment_fd, fd = file_make(bytes);
     struct lfset__segment *copy = map(bytes, fd);
-    if (copy == MAP_FAILED || !copy_pages((char *)copy, (const char *)segment, bytes) ||
-        mremap(copy, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, segment) == MAP_FAILED) {
-        if (copy != MAP_FAILED) {
-            munmap(copy, bytes);
-        }
+    if (copy != MAP_FAILED) {
+        copy_data((char *)copy, (const char *)segment, bytes, ours);
+        copy = mremap(copy, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, segment);
+    }
+    if (copy == MAP_FAILED) {
         if (fd >= 0) {
             close(fd);
         }
-        return;
+        fd = -1;
+        if (ours) {
+            (void)mmap(segment, bytes, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, parents, 0);
+        }
     }
     segment->pid = getpid();
-    file_close();
+    if (ours) {
+        close(parents);
+    }
     file_keep(fd);
 }

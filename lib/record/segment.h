@@ -33,7 +33,8 @@ enum { LFSET__SEGMENT_VERSION = 1 };
 /** How much of each fits. Pages that nobody touches cost nothing. */
 enum {
     LFSET__SETS = 4096,
-    LFSET__COUNTER_LANES = 64, /**< threads with counters of their own; the others share one more lane */
+    LFSET__COUNTER_LANES =
+        64, /**< threads with counters of their own; the others share one more lane */
     LFSET__STACKS = 4096,
     LFSET__FRAMES = 24,
     LFSET__THREADS = 512,
@@ -47,6 +48,14 @@ enum {
 struct lfset__table {
     uint64_t offset;
     uint32_t stride, count;
+};
+
+/** Where to look for free entries of a table. Both are hints, which races may leave a little wrong. */
+struct lfset__search {
+    _Atomic(uint32_t)
+        from; /**< the least that was freed since, or what follows what was taken last */
+    _Atomic(uint32_t)
+        used; /**< entries from here on were hardly ever taken: their pages need not exist */
 };
 
 /** Numbers of a set that one thread alone writes (but for the last lane, which all others share). */
@@ -200,6 +209,7 @@ struct lfset__segment {
     _Atomic(uint64_t) stalls;                               /**< reported ever */
     _Atomic(uint64_t) watcher_period_ns, watcher_looked_ns; /**< 0: there is no watcher */
     _Atomic(uint64_t) stall_ns;                             /**< what the watcher calls a stall */
+    struct lfset__search search_sets, search_threads, search_retired;
 };
 
 /** What the guard answers adds with. */

@@ -64,7 +64,7 @@ void lfset_bitmap_snapshot_destroy(struct lfset_bitmap_snapshot *snapshot)
     }
     struct lfset__slice *slice = snapshot->slice;
     const struct lfset_allocator allocator = slice->set->allocator;
-    lfset__retired_gone(snapshot->note);
+    lfset__retired_gone(snapshot->note, slice);
     if (snapshot->sorted) {
         lfset__free(&allocator, snapshot->sorted, (snapshot->regions + 1) * sizeof(struct place),
                     sizeof(uint64_t));

@@ -240,7 +240,7 @@ static inline void lfset__snapshot_destroy(struct lfset__node_snapshot *snapshot
 {
     struct lfset__slice *slice = snapshot->slice;
     const struct lfset_allocator allocator = slice->set->allocator;
-    lfset__retired_gone(snapshot->note);
+    lfset__retired_gone(snapshot->note, slice);
     if (snapshot->sorted) {
         lfset__free(&allocator, snapshot->sorted,
                     (size_t)snapshot->count * sizeof(struct lfset__entry), sizeof(uint64_t));

@@ -291,7 +291,7 @@ static inline int lfset__each(struct lfset__set *set, const struct lfset__visito
     for (int i = 0; i < count; i++) {
         lfset__slice_drop(held[i]);
     }
-    lfset__retired_gone(note);
+    lfset__retired_gone(note, note ? held[0] : NULL);
     return result;
 }
 

@@ -447,19 +447,19 @@ void lfset__note_retired(struct lfset__set *set, struct lfset__retired *retired)
     if (set->about) {
         retired->note = (uint16_t)lfset__retired_note(set->about, LFSET_HELD_BY_READERS,
                                                       retired->address, retired->bytes);
-        struct lfset__record *record = set->about->record;
-        atomic_fetch_add_explicit(&record->retired, 1, memory_order_relaxed);
-        atomic_fetch_add_explicit(&record->retired_bytes, retired->bytes, memory_order_relaxed);
+        atomic_fetch_add_explicit(&set->about->retired, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&set->about->retired_bytes, retired->bytes, memory_order_relaxed);
+        lfset__about_show_retired(set->about);
     }
 }
 
 void lfset__note_reclaimed(struct lfset__set *set, const struct lfset__retired *retired)
 {
     if (set->about) {
-        struct lfset__record *record = set->about->record;
-        lfset__retired_gone(retired->note);
-        atomic_fetch_sub_explicit(&record->retired, 1, memory_order_relaxed);
-        atomic_fetch_sub_explicit(&record->retired_bytes, retired->bytes, memory_order_relaxed);
+        lfset__retired_gone(retired->note, retired->address);
+        atomic_fetch_sub_explicit(&set->about->retired, 1, memory_order_relaxed);
+        atomic_fetch_sub_explicit(&set->about->retired_bytes, retired->bytes, memory_order_relaxed);
+        lfset__about_show_retired(set->about);
     }
 }
 

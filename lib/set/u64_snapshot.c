@@ -180,7 +180,7 @@ void lfset_u64_snapshot_destroy(struct lfset_u64_snapshot *snapshot)
     }
     struct lfset__slice *slice = snapshot->slice;
     const struct lfset_allocator allocator = *allocator_of(snapshot);
-    lfset__retired_gone(snapshot->note);
+    lfset__retired_gone(snapshot->note, slice);
     if (snapshot->sorted) {
         lfset__free(&allocator, snapshot->sorted, (size_t)snapshot->count * sizeof(uint64_t),
                     sizeof(uint64_t));

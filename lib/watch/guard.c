@@ -41,8 +41,9 @@ struct guard {
     struct {
         bool begun;
         uint64_t time_ns, keys;
-    } anchor;                            /**< where the rate is measured from */
-    uint64_t foreseen_ns, foreseen_keys; /**< when a limit was last in sight; how many keys then */
+    } anchor; /**< where the rate is measured from */
+    uint64_t foreseen_ns,
+        foreseen_keys; /**< when a limit was last in sight; how many keys at most */
     struct lfset__forecast window;
 };
 
@@ -321,7 +322,9 @@ static void look_ahead(const struct look *look)
     const bool soon = outlook.told && outlook.to_limit <= horizon;
     if (soon) {
         guard->foreseen_ns = look->now_ns;
-        guard->foreseen_keys = look->keys;
+        if (!guard->forecast.on || look->keys > guard->foreseen_keys) {
+            guard->foreseen_keys = look->keys;
+        }
     }
     const bool over =
         !soon && (seconds_since(look, guard->foreseen_ns) * (double)second_ns >= (double)calm_ns ||

@@ -23,6 +23,11 @@ static void *entry_of(struct lfset__segment *segment, const struct lfset__table 
     return (char *)segment + table->offset + index * table->stride;
 }
 
+unsigned lfset__slots_used(struct lfset__segment *segment)
+{
+    return atomic_load_explicit(&segment->search_threads.used, memory_order_relaxed);
+}
+
 struct lfset__thread_slot *lfset__slot_at(struct lfset__segment *segment, unsigned index)
 {
     return entry_of(segment, &segment->threads, index);
@@ -73,7 +78,9 @@ static void look_at_garbage(struct lfset__readers *readers)
     readers->unlisted_bytes = all.bytes;
     readers->garbage_count = 0;
     readers->oldest = NULL;
-    for (unsigned i = 0; i < LFSET__RETIRED; i++) {
+    uint32_t used =
+        atomic_load_explicit(&readers->segment->search_retired.used, memory_order_relaxed);
+    for (uint32_t i = 0; i < used; i++) {
         struct lfset__retired_entry copy,
             *entry = entry_of(readers->segment, &readers->segment->retired, i);
         uint64_t id = atomic_load_explicit(&entry->id, memory_order_acquire); // [record.id]
@@ -106,19 +113,16 @@ void lfset__readers_look(struct lfset__readers *readers)
 {
     readers->segment = lfset__segment_now();
     look_at_garbage(readers);
-    for (unsigned i = 0; i < LFSET__THREADS; i++) {
-        readers->glimpses[i].id = 0;
-    }
     for (struct lfset__thread *record = lfset__hp_threads(); record; record = record->next) {
         look_at_record(readers, record);
     }
 }
 
 const struct lfset__garbage *lfset__garbage_at(const struct lfset__readers *readers,
-                                               uint64_t address, enum lfset_domain domain)
+                                               uint64_t address)
 {
     for (unsigned i = 0; i < readers->garbage_count; i++) {
-        if (readers->garbage[i].address == address && readers->garbage[i].domain == domain) {
+        if (readers->garbage[i].address == address) {
             return &readers->garbage[i];
         }
     }

@@ -17,7 +17,7 @@ struct lfset__garbage {
 
 /** A thread, at a moment. */
 struct lfset__glimpse {
-    uint64_t id; /**< of the thread's entry; 0: there is none */
+    uint64_t id; /**< of the entry of the thread whose glimpse it is: maybe one that has ended */
     uint64_t hazards[LFSET_HP_SLOTS];
     enum lfset__rcu_state rcu;
 };
@@ -36,9 +36,11 @@ struct lfset__readers {
 void lfset__readers_look(struct lfset__readers *readers);
 /** @return NULL: none. */
 const struct lfset__garbage *lfset__garbage_at(const struct lfset__readers *readers,
-                                               uint64_t address, enum lfset_domain domain);
+                                               uint64_t address);
 const struct lfset__garbage *lfset__garbage_with(const struct lfset__readers *readers, uint64_t id);
 
+/** How many entries of threads were ever taken: the memory of others is left alone. */
+unsigned lfset__slots_used(struct lfset__segment *segment);
 /** The entry of a thread. */
 struct lfset__thread_slot *lfset__slot_at(struct lfset__segment *segment, unsigned index);
 /** Copies an entry of a table whose id was `id`. @return false: it is not any more; what was copied is worthless. */

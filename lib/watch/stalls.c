@@ -123,8 +123,7 @@ static uint64_t oldest_waits(void)
 
 static void update_hazard(struct hazard *hazard, uint64_t address)
 {
-    const struct lfset__garbage *retired =
-        address ? lfset__garbage_at(&seen, address, LFSET_HP) : NULL;
+    const struct lfset__garbage *retired = address ? lfset__garbage_at(&seen, address) : NULL;
     if (hazard->address != address) {
         *hazard = (struct hazard){.address = address, .since_ns = address ? look.now_ns : 0};
     }
@@ -463,7 +462,7 @@ static bool is_suspect(const struct thread *thread)
 
 static bool somebody_is_suspect(void)
 {
-    for (unsigned i = 0; i < LFSET__THREADS; i++) {
+    for (unsigned i = 0; i < lfset__slots_used(seen.segment); i++) {
         if (threads[i].id && is_suspect(&threads[i])) {
             return true;
         }
@@ -526,7 +525,7 @@ void lfset__stalls_look(const struct lfset_watch_options *options, uint64_t now_
     look.previous_id = look.last_id;
     look.last_id = load(&lfset__segment_now()->next_id);
     lfset__readers_look(&seen);
-    for (unsigned i = 0; i < LFSET__THREADS; i++) {
+    for (unsigned i = 0; i < lfset__slots_used(seen.segment); i++) {
         look_at_thread(i);
     }
     look_for_nobody();
@@ -537,9 +536,7 @@ void lfset__stalls_after_fork_in_child(void)
     memset(threads, 0, sizeof threads);
     memset(&nobody, 0, sizeof nobody);
     seen.segment = lfset__segment_now();
-    for (unsigned i = 0; seen.segment && i < LFSET__THREADS; i++) {
-        if (load(&lfset__slot_at(seen.segment, i)->id)) {
-            show_stays(&threads[i], lfset__slot_at(seen.segment, i));
-        }
+    for (unsigned i = 0; seen.segment && i < lfset__slots_used(seen.segment); i++) {
+        show_stays(&threads[i], lfset__slot_at(seen.segment, i));
     }
 }

@@ -149,13 +149,21 @@ static void measure_probes(struct lfset__about *about, const struct lfset_watch_
         (before > 0 && (now_ns < before || (now_ns - before) / periods < options->period_ns))) {
         return;
     }
-    uint64_t histogram[sizeof record->probe_lengths / sizeof *record->probe_lengths] = {0};
-    size_t length = sizeof histogram / sizeof *histogram;
-    if (about->ops->probe_lengths(about, histogram, length) < 0) {
+    enum { BINS = sizeof record->probe_lengths / sizeof *record->probe_lengths };
+    static uint64_t distances[(1 << (BINS - 2)) + 1]; // the last is the last bin
+    size_t length = slots < sizeof distances / sizeof *distances
+                        ? slots + 1
+                        : sizeof distances / sizeof *distances;
+    if (about->ops->probe_lengths(about, distances, length) < 0) {
         return;
     }
-    for (size_t i = 0; i < length; i++) {
-        store(&record->probe_lengths[i], histogram[i]);
+    uint64_t bins[BINS] = {0};
+    for (size_t distance = 0; distance < length; distance++) {
+        // 0; 1; 2 and 3; 4 to 7; and so on
+        bins[distance ? 64 - __builtin_clzll(distance) : 0] += distances[distance];
+    }
+    for (size_t i = 0; i < BINS; i++) {
+        store(&record->probe_lengths[i], bins[i]);
     }
     store(&record->probed_ns, now_ns);
     *measured += slots;
@@ -188,10 +196,9 @@ static void publish_options(const struct lfset_watch_options *options, uint64_t 
 static int look(const struct lfset_watch_options *options, uint64_t now_ns)
 {
     bool expected = false;
-    if (looking_is_mine ||
-        !atomic_compare_exchange_strong_explicit(&looking, &expected, true, memory_order_acquire,
+    if (!atomic_compare_exchange_strong_explicit(&looking, &expected, true, memory_order_acquire,
                                                  memory_order_relaxed)) {
-        return -EDEADLK;
+        return -EDEADLK; // a look of this thread, or of another
     }
     looking_is_mine = true;
     publish_options(options, now_ns);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What lfset lint finds. A comment "want" names the checks that must fail on its line, and no line fails
+// What lfset lint finds. A comment of "want" names the checks that must fail on its line, and no line fails
 // others.
 #include <lfset/bytes.h>
 #include <lfset/generic.h>

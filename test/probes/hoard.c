@@ -30,7 +30,7 @@ static void pause_ms(long ms)
 /* Not inlined, and with something to do after the call, so that it is on the stack. */
 #define SHOWN __attribute__((noinline))
 
-SHOWN int put(struct lfset_u64 *set, uint64_t key)
+SHOWN int hoard(struct lfset_u64 *set, uint64_t key)
 {
     int result = lfset_u64_add(set, key);
     __asm__ volatile("" : "+r"(result));

@@ -521,3 +521,51 @@ TEST(registry, a_child_has_a_registry_of_its_own)
     CHECK_EQ(lfset__about_live(about_named("forked")), 1);
     CHECK_EQ(lfset_u64_destroy(set), 0);
 }
+
+/* Daemons close all files, and another one may have the number when they fork. */
+TEST(registry, a_child_leaves_other_files_alone)
+{
+    struct lfset_u64 *set;
+    const struct lfset_observe observe = LFSET_OBSERVE_INIT;
+    struct lfset_options options = named(LFSET_RCU, "daemon", &observe);
+    CHECK_EQ(lfset_u64_create(&set, &options), 0);
+    CHECK_EQ(lfset_u64_add(set, 1), 1);
+    int number = lfset__segment_fd(), pipes[2];
+    CHECK_EQ(pipe(pipes), 0);
+    CHECK_EQ(dup2(pipes[1], number), number);
+    pid_t child = fork();
+    if (child == 0) {
+        bool right = write(number, "x", 1) == 1 && lfset__segment_now()->pid == getpid() &&
+                     lfset__about_live(about_named("daemon")) == 1;
+        right = right && lfset_u64_add(set, 2) == 1;
+        _exit(right ? 0 : 1);
+    }
+    int status;
+    CHECK_EQ(waitpid(child, &status, 0), child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child has lost a file, or its keys");
+    CHECK_EQ(lfset__about_live(about_named("daemon")), 1);
+    CHECK_EQ(lfset_u64_destroy(set), 0);
+}
+
+/* liburcu's thread of the child reclaims what was retired before the fork: in the child's registry. */
+TEST(registry, a_child_reclaims_in_its_own)
+{
+    struct lfset_u64 *set;
+    struct lfset_options options = named(LFSET_RCU, "garbage", NULL);
+    CHECK_EQ(lfset_u64_create(&set, &options), 0);
+    struct lfset__record *record = about_named("garbage")->record;
+    for (int round = 0; round < 10; round++) {
+        for (uint64_t i = 0; i < 5; i++)
+            set_force_succession(set);
+        pid_t child = fork();
+        if (child == 0)
+            _exit(lfset_barrier() == 0 && read_word(&record->retired) == 0 ? 0 : 1);
+        int status;
+        CHECK_EQ(waitpid(child, &status, 0), child);
+        CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child has garbage left");
+        CHECK_EQ(lfset_barrier(), 0);
+        CHECK_EQ(read_word(&record->retired), 0);
+        CHECK_EQ(read_word(&record->retired_bytes), 0);
+    }
+    CHECK_EQ(lfset_u64_destroy(set), 0);
+}

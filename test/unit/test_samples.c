@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lfset/bitmap.h"
 #include "lfset/bytes.h"
 #include "lfset/obj.h"
 #include "lfset/observation.h"
@@ -202,6 +203,25 @@ TEST_BOTH(samples, follow_whole_sets)
     CHECK_EQ(sample_count(), 0);
 }
 
+TEST_BOTH(samples, follow_ranges)
+{
+    struct lfset_observe observe;
+    struct lfset_options options = profiled(&observe, domain, 1);
+    struct lfset_bitmap *set;
+    CHECK_EQ(lfset_bitmap_create(&set, &options), 0);
+    for (uint64_t key = 0; key < 300; key++) {
+        lfset_bitmap_add(set, key);
+    }
+    CHECK_EQ(sample_count(), 300);
+    lfset_bitmap_remove_range(set, 100, 199, NULL);
+    CHECK_EQ(sample_count(), 200);
+    uint64_t popped;
+    CHECK_EQ(lfset_bitmap_pop(set, &popped), 1);
+    CHECK_EQ(sample_count(), 199);
+    lfset_bitmap_destroy(set);
+    CHECK_EQ(sample_count(), 0);
+}
+
 TEST(samples, are_one_in_so_many)
 {
     struct lfset_u64 *set = u64_new(LFSET_RCU, 16);
@@ -254,7 +274,7 @@ static void overfill(void *set, int (*change)(void *set, bool add, uint64_t key)
         CHECK_EQ(change(set, false, key), 1);
     }
     CHECK_EQ(sample_count(), 0);
-    for (uint64_t key = 0; key < FEW; key++) {
+    for (uint64_t key = MANY - FEW; key < MANY; key++) { // these were lost, or most of them
         CHECK_EQ(change(set, true, key), 1);
     }
     observation = observe_now();
@@ -355,6 +375,27 @@ TEST(samples, ask_the_set)
     CHECK_EQ(balance_of(5), 1);
     is_there = false;
     lfset__samples_cleared(&about);
+    CHECK_EQ(balance_of(5), 0);
+    CHECK_EQ(entries(&about), 0);
+}
+
+/* Once, between a look and the lock, a remove of the same key is noted. */
+static int tell_and_remove(struct lfset__about *about, uint64_t fingerprint)
+{
+    int there = is_there;
+    if (is_there) {
+        is_there = false;
+        lfset__sample_removed(about, fingerprint);
+    }
+    return there;
+}
+
+TEST(samples, look_again_when_another_note_was_faster)
+{
+    static const struct lfset__about_ops ops = {.contains_fingerprint = tell_and_remove};
+    struct lfset__about about = noted_set(&ops);
+    is_there = true;
+    lfset__sample_added(&about, 5, 8);
     CHECK_EQ(balance_of(5), 0);
     CHECK_EQ(entries(&about), 0);
 }

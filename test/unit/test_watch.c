@@ -318,6 +318,7 @@ TEST(watch, probe_lengths_now_and_then)
     struct lfset_watch_options options = watch_options(NULL);
     struct lfset_u64 *small = listed_new(LFSET_RCU, "small"),
                      *large = listed_new(LFSET_RCU, "large");
+    CHECK_EQ(lfset_u64_reserve(small, 1000, NULL), 0);
     CHECK_EQ(lfset_u64_reserve(large, 100000, NULL), 0);
     for (uint64_t key = 0; key < 100; key++) {
         CHECK_EQ(lfset_u64_add(small, key), 1);
@@ -340,6 +341,32 @@ TEST(watch, probe_lengths_now_and_then)
     CHECK_EQ(probed(records[1]), 101);
     set_end(small, NULL);
     set_end(large, NULL);
+}
+
+/* Record's bins: 0, 1, 2 and 3, 4 to 7, and so on. */
+TEST_BOTH(watch, probe_lengths_by_powers_of_two)
+{
+    enum { DISTANCES = 64, BINS = 8 };
+    struct lfset_watch_options options = watch_options(NULL);
+    struct lfset_u64 *set = listed_new(domain, "dense");
+    struct random random = random_from(3);
+    uint64_t distances[DISTANCES], bins[BINS] = {0};
+    CHECK_EQ(lfset_u64_reserve(set, 3000, NULL), 0);
+    for (int i = 0; i < 3000; i++)
+        CHECK(lfset_u64_add(set, random_next(&random)) >= 0, "add fails");
+    int64_t keys = lfset_u64_probe_lengths(set, distances, DISTANCES);
+    for (uint64_t distance = 0; distance < DISTANCES; distance++)
+        for (int bin = 0; bin < BINS; bin++) {
+            uint64_t from = bin ? UINT64_C(1) << (bin - 1) : 0, end = UINT64_C(1) << bin;
+            bins[bin] += distance >= from && distance < end ? distances[distance] : 0;
+        }
+    CHECK(bins[2] > 0 && bins[3] > 0, "no key is far from home: the test tests nothing");
+    look_at_second(&options, 0);
+    struct lfset__record *record = record_of("dense");
+    CHECK_EQ(probed(record), keys);
+    for (int bin = 0; bin < 5; bin++)
+        CHECK_EQ(word(&record->probe_lengths[bin]), bins[bin]);
+    set_end(set, NULL);
 }
 
 /* A look must not read more than so much: of large sets one has its turn, the others have theirs later. */
@@ -420,12 +447,12 @@ static const char *child_without_watcher(void *arg)
     if (threads_named("lfset-watch") != 0 || word(&segment->watcher_period_ns) != 0 ||
         word(&segment->watcher_looked_ns) != 0)
         return "the child has a watcher";
+    if (lfset_watch_start(&options) != 0)
+        return "start fails";
     if (lfset_watch_stop() != 0)
         return "stop fails";
     if (lfset_watch_look(&options, 0) != 0)
         return "look fails";
-    if (lfset_watch_start(&options) != 0)
-        return "start fails";
     if (lfset_watch_stop() != 0)
         return "the second stop fails";
     if (lfset_u64_destroy(set) != 0) /* would wait if the parent's look had it pinned */
@@ -443,6 +470,24 @@ TEST(watch, forks_while_it_looks)
         check_in_child(child_without_watcher, set);
     }
     CHECK_EQ(threads_named("lfset-watch"), 1);
+    CHECK_EQ(lfset_watch_stop(), 0);
+    set_end(set, NULL);
+}
+
+/* Whoever held the watcher's lock is not in the child. */
+TEST(watch, forks_while_others_start_and_stop_it)
+{
+    enum { THREADS = 2 };
+    struct lfset_u64 *set = listed_new(LFSET_HP, "inherited");
+    struct starter starters[THREADS];
+    struct crew crew;
+    for (size_t i = 0; i < THREADS; i++)
+        starters[i] = (struct starter){i + 1, scaled(1000), 0};
+    crew_start(&crew, THREADS, start_and_stop, starters, sizeof *starters);
+    for (size_t i = 0; i < 100; i++)
+        check_in_child(child_without_watcher, set);
+    crew_join(&crew);
+    check_faults();
     CHECK_EQ(lfset_watch_stop(), 0);
     set_end(set, NULL);
 }

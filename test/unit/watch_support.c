@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>
+#include <urcu/urcu-bp.h>
 
 void events_init(struct events *events)
 {
@@ -54,7 +55,7 @@ void look_at_second(const struct lfset_watch_options *options, double seconds)
 {
     static uint64_t start_ns;
     start_ns = start_ns ? start_ns : lfset__now_ns();
-    CHECK_EQ(lfset_watch_look(options, start_ns + (uint64_t)(seconds * 1e9)), 0);
+    CHECK_EQ(lfset_watch_look(options, start_ns + (uint64_t)(int64_t)(seconds * 1e9)), 0);
 }
 
 struct lfset_u64 *listed_new(enum lfset_domain domain, const char *name)
@@ -65,6 +66,16 @@ struct lfset_u64 *listed_new(enum lfset_domain domain, const char *name)
     struct lfset_u64 *set = NULL;
     CHECK_EQ(lfset_u64_create(&set, &options), 0);
     return set;
+}
+
+void program_read_lock(void)
+{
+    urcu_bp_read_lock();
+}
+
+void program_read_unlock(void)
+{
+    urcu_bp_read_unlock();
 }
 
 size_t threads_named(const char *name)

@@ -24,10 +24,15 @@ size_t events_of(struct events *events, enum lfset_event_kind kind);
 /* Options that note events, and call what stays for 10 s a stall. */
 struct lfset_watch_options watch_options(struct events *events);
 
-/* Looks `seconds` after the test's first call of this. */
+/* Looks `seconds` after the test's first call of this, or before it. */
 void look_at_second(const struct lfset_watch_options *options, double seconds);
 
 struct lfset_u64 *listed_new(enum lfset_domain domain, const char *name);
+
+/* A read-side critical section of the program's own, as a program enters it that does not know lfset's
+ * insides: their inline functions make liburcu's readers look misaligned to a sanitizer. */
+void program_read_lock(void);
+void program_read_unlock(void);
 
 /* How many threads of this process have this name. */
 size_t threads_named(const char *name);

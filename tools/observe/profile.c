@@ -136,30 +136,21 @@ static const struct argp option_parser = {
     .options = option_list,
     .parser = option_parse,
     .args_doc = "PID|FILE",
-    .doc =
-        "Tells which call stacks added the keys that are still in a process's sets: of the sets "
-        "that were "
-        "created with lfset_observe.profile_rate, which notes the stack of one add in so many."
-        "\v"
-        "FILE is a registry that was saved, a copy of the process's /proc/PID/fd/N; a look does "
-        "not stop "
-        "the process, nor need it run. Names of functions come from the files that it had loaded, "
-        "which "
-        "need debug information for lines.\n\n"
-        "Much in a set is no leak: what only grows is. --rounds looks again and again, and marks a "
-        "stack whose settled keys were more in every look than in the one before. Settled are keys "
-        "that were there at the look "
-        "before as well, so those that come and go within a "
-        "round do "
-        "not count: let the interval be longer than keys usually stay, and all rounds together "
-        "longer than "
-        "what fills and empties in turns.\n\n"
-        "Exit status: 0; 1 when --fail was given and something grew in every round; 2 for a wrong "
-        "option, a set that is not there or has no profile, or a file that is no registry or of "
-        "another "
-        "version; 3 when there is no such process, it has no registry, it is another user's, or "
-        "the "
-        "output cannot be written.",
+    .doc = "Tells which call stacks added the keys that are still in a process's sets: of the "
+           "sets that were created with lfset_observe.profile_rate, which notes the stack of "
+           "one add in so many.\v"
+           "FILE is a registry that was saved (`lfset save`). A process is only read, and may "
+           "be stopped. Names of functions come from the files that it had loaded, which need "
+           "debug information for lines.\n\n"
+           "Much in a set is no leak: what only grows is. --rounds looks again and again, and "
+           "marks a stack whose settled keys were more in every look than in the one before. "
+           "Settled are keys that were there at the look before as well, so those that come "
+           "and go within a round do not count: let the interval be longer than keys usually "
+           "stay, and all rounds together longer than what fills and empties in turns.\n\n"
+           "Exit status: 0; 1 when --fail was given and something grew in every round; 2 for a"
+           " wrong option, a set that is not there or has no profile, or a file that is no "
+           "registry or of another version; 3 when there is no such process, it has no "
+           "registry, it is another user's, or the output cannot be written.",
 };
 
 // ---------------------------------------------------------------- looking

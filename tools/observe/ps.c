@@ -145,6 +145,10 @@ static int rows_take(const char *tool, struct row **rows)
         int error = lfset_registry_open(&registry, pids[i]);
         if (error == -ESRCH || error == -ENOENT) // it ended, or became another program, meanwhile
             continue;
+        if (error == 0 && !target_is_writer(pids[i])) {
+            lfset_registry_close(registry);
+            continue;
+        }
         if (error) {
             char number[16];
             snprintf(number, sizeof number, "%d", (int)pids[i]);

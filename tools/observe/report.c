@@ -150,8 +150,7 @@ static int remember_sets(struct report *report, const struct lfset_observation *
         if (!curve) {
             if (curve_begin(report, set, now->time_ns) != 0)
                 return -ENOMEM;
-            qsort(report->curves, report->curve_count, sizeof *report->curves, compare_curves);
-            curve = (struct curve *)report_curve(report, set->id);
+            curve = &report->curves[report->curve_count - 1];
         }
         if (curve_append(curve, (struct point){target_moment(now), (double)set->live,
                                                (double)set->bytes}) != 0)

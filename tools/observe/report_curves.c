@@ -166,13 +166,23 @@ static void put_caption(const struct report *report, const struct lfset_set_seen
     fputs("</p>\n", out);
 }
 
+static bool is_flat(const struct curve *curve)
+{
+    for (size_t i = 1; i < curve->count; i++)
+        if (curve->points[i].keys > curve->points[0].keys ||
+            curve->points[i].keys < curve->points[0].keys)
+            return false;
+    return true;
+}
+
 void report_growth(const struct report *report, FILE *out)
 {
+    enum { FLAT_MOST = 6 }; // of the largest sets; others that did not change are no news
     size_t drawn = 0;
     fputs("<div class=\"cards\">\n", out);
     for (size_t i = 0; i < report->now->set_count && drawn < DRAWN_MOST; i++) {
         const struct curve *curve = report_curve(report, report->sets[i]->id);
-        if (!curve || curve->count == 0)
+        if (!curve || curve->count == 0 || (i >= FLAT_MOST && is_flat(curve)))
             continue;
         fputs("<figure class=\"card\">\n", out);
         put_caption(report, report->sets[i], out);
@@ -183,8 +193,11 @@ void report_growth(const struct report *report, FILE *out)
     }
     fputs("</div>\n", out);
     if (drawn < report->now->set_count)
-        fprintf(out, "<p class=\"soft\">The %zu largest of %zu sets.</p>\n", drawn,
-                report->now->set_count);
+        fprintf(out,
+                "<p class=\"soft\">%zu of %zu sets: the largest, and of the smaller ones only "
+                "those that "
+                "changed.</p>\n",
+                drawn, report->now->set_count);
 }
 
 // ---------------------------------------------------------------- what is not freed

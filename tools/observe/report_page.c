@@ -203,15 +203,21 @@ static void put_tiles(const struct report *report, FILE *out)
 
 // ---------------------------------------------------------------- what stands out
 
+// Who called the library, and who called that: the first is often only a helper.
 static void put_creator(const struct report *report, unsigned stack, FILE *out)
 {
     const uint64_t *addresses;
     unsigned depth = lfset_observation_stack(report->now, stack, &addresses);
+    depth -= frames_outer(report->frames, addresses, depth);
     unsigned inner = frames_inner(report->frames, addresses, depth);
     if (inner >= depth)
         return;
-    fputs(", created by ", out);
+    fputs(" by ", out);
     html_text(frame_name(report->frames, addresses[inner]), out);
+    if (inner + 1 < depth) {
+        fputs(" in ", out);
+        html_text(frame_function(report->frames, addresses[inner + 1]), out);
+    }
 }
 
 static int put_stalled(const struct report *report, FILE *out)
@@ -242,12 +248,16 @@ static int put_set_finding(const struct report *report, const struct lfset_set_s
 {
     bool grows = report_is_growing(report, set), is_bounded = set->max_keys || set->max_bytes;
     bool fills = set->confidence > 0 && isfinite(set->to_limit);
-    if (!grows && !set->refusing && !fills)
+    bool is_beyond = (set->max_keys && set->live > set->max_keys) ||
+                     (set->max_bytes && set->bytes > set->max_bytes);
+    if (!grows && !set->refusing && !fills && !is_beyond)
         return 0;
     fprintf(out, "<li class=\"%s\">", set->refusing ? "bad" : "warn");
     html_text(show_set(set).text, out);
     if (set->refusing)
         fputs(" refuses adds: it is at its limit", out);
+    else if (is_beyond)
+        fprintf(out, " is beyond its limit%s", grows ? ", and" : "");
     if (grows) {
         const struct curve *curve = report_curve(report, set->id);
         const struct point *first = &curve->points[0], *last = &curve->points[curve->count - 1];
@@ -261,6 +271,7 @@ static int put_set_finding(const struct report *report, const struct lfset_set_s
                 show_seconds(set->to_limit).text, 100 * set->confidence);
     if (!is_bounded && !set->expiry_ns)
         fputs("; nothing bounds it", out);
+    fputs("; created", out);
     put_creator(report, set->created_stack, out);
     fputs(".</li>\n", out);
     return 1;
@@ -280,6 +291,7 @@ static int put_kept(const struct report *report, FILE *out)
         html_text(set ? show_set(set).text : "a set that is gone", out);
         fprintf(out, " keeps %s bytes for %s", show_bytes(retired->bytes).text,
                 show_seconds(age).text);
+        fputs("; taken", out);
         put_creator(report, retired->stack, out);
         fputs(".</li>\n", out);
     }

@@ -5,17 +5,11 @@
 #include "verbs.h"
 
 #include <argp.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-// What the kernel shows as the file's name.
-static const char registry_link[] = "/memfd:lfset-observe";
 
 static const struct argp_option option_list[] = {
     {"output", 'o', "FILE", 0, "Where it goes (needed)", 0},
@@ -89,46 +83,13 @@ static int copy(int from, int to)
     return begin < 0 && errno != ENXIO ? -errno : 0; // ENXIO: only a hole is left
 }
 
-// A process may have others' registries open, too, as these tools have.
-static bool is_of(const char *path, pid_t pid)
+static int save(pid_t pid, int to)
 {
-    struct lfset_registry *registry;
-    struct lfset_observation *observation;
-    bool is = false;
-    if (lfset_registry_open_file(&registry, path) != 0)
-        return false;
-    if (lfset_observation_take(registry, &observation) == 0) {
-        is = observation->pid == pid;
-        lfset_observation_free(observation);
-    }
-    lfset_registry_close(registry);
-    return is;
-}
-
-// Returns 0, -ENOENT when the process has none, or another negative errno.
-static int save(pid_t pid, int to, const char *path)
-{
-    char name[64], link[sizeof registry_link];
-    snprintf(name, sizeof name, "/proc/%d/fd", (int)pid);
-    DIR *directory = opendir(name);
-    int result = -ENOENT;
-    if (!directory)
-        return -errno;
-    for (const struct dirent *entry; result == -ENOENT && (entry = readdir(directory));) {
-        ssize_t length = readlinkat(dirfd(directory), entry->d_name, link, sizeof link);
-        if (length < (ssize_t)strlen(registry_link) ||
-            memcmp(link, registry_link, strlen(registry_link)) != 0)
-            continue;
-        int from = openat(dirfd(directory), entry->d_name, O_RDONLY | O_CLOEXEC);
-        if (from < 0)
-            continue;
-        int error = copy(from, to);
+    int from = target_registry_fd(pid);
+    int error = from < 0 ? from : copy(from, to);
+    if (from >= 0)
         close(from);
-        if (error || is_of(path, pid))
-            result = error;
-    }
-    closedir(directory);
-    return result;
+    return error;
 }
 
 int tool_save(int argc, char **argv)
@@ -146,7 +107,7 @@ int tool_save(int argc, char **argv)
         return TOOL_USAGE;
     }
     int to = open(arguments.output, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    int error = to < 0 ? -errno : save(pid, to, arguments.output);
+    int error = to < 0 ? -errno : save(pid, to);
     if (to >= 0 && close(to) != 0 && error == 0)
         error = -errno;
     if (error == 0)

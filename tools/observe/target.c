@@ -3,7 +3,9 @@
 #include "target.h"
 
 #include <argp.h>
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <math.h>
 #include <pwd.h>
@@ -12,6 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 // ---------------------------------------------------------------- opening
 
@@ -88,6 +91,10 @@ int target_open(struct target *target, const char *tool, const char *what)
     }
     int error = target->pid ? lfset_registry_open(&target->registry, target->pid)
                             : lfset_registry_open_file(&target->registry, what);
+    if (error == 0 && target->pid && !target_is_writer(target->pid)) {
+        error = -ENOENT;
+        target_close(target);
+    }
     if (error == 0 && target->pid == 0) {
         // whatever it is, it stays that: better told now
         struct lfset_observation *observation;
@@ -107,6 +114,44 @@ void target_close(struct target *target)
     if (target->registry)
         lfset_registry_close(target->registry);
     target->registry = NULL;
+}
+
+// The link's own permissions tell how the file was opened.
+static bool is_written(DIR *descriptors, const char *name)
+{
+    static const char registry[] = "/memfd:lfset-observe"; // what the kernel shows of it
+    char link[sizeof registry];
+    struct stat status;
+    return readlinkat(dirfd(descriptors), name, link, sizeof link) >=
+               (ssize_t)sizeof registry - 1 &&
+           memcmp(link, registry, sizeof registry - 1) == 0 &&
+           fstatat(dirfd(descriptors), name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           status.st_mode & S_IWUSR;
+}
+
+int target_registry_fd(pid_t pid)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+    DIR *descriptors = opendir(path);
+    if (!descriptors)
+        return errno == ENOENT ? -ESRCH : -errno;
+    int fd = -ENOENT;
+    for (const struct dirent *entry; fd == -ENOENT && (entry = readdir(descriptors));)
+        if (is_written(descriptors, entry->d_name)) {
+            fd = openat(dirfd(descriptors), entry->d_name, O_RDONLY | O_CLOEXEC);
+            fd = fd < 0 ? -errno : fd;
+        }
+    closedir(descriptors);
+    return fd;
+}
+
+bool target_is_writer(pid_t pid)
+{
+    int fd = target_registry_fd(pid);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
 }
 
 // ---------------------------------------------------------------- looking

@@ -29,6 +29,12 @@ struct lfset_observation *target_look(const struct target *target);
 struct lfset_observation *target_look_again(const struct target *target,
                                             const struct lfset_observation *before, double seconds);
 
+// A descriptor of the registry that the process itself writes: whoever looks at another's has that open, too, to
+// read. A negative errno; -ENOENT: it has none.
+int target_registry_fd(pid_t pid);
+// Whether it has one.
+bool target_is_writer(pid_t pid);
+
 // What opening a registry failed with, in words; `pid` 0: a file.
 void target_complain(const char *tool, const char *what, pid_t pid, int error);
 int target_status(int error);

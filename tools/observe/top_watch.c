@@ -122,7 +122,8 @@ int top_look(struct top *top)
         pid_t pids[WATCHED_MOST];
         int found = lfset_registry_list(pids, WATCHED_MOST);
         for (int i = 0; i < found && i < WATCHED_MOST; i++)
-            watch(top, pids[i]); // who has ended meanwhile is left out
+            if (target_is_writer(pids[i]))
+                watch(top, pids[i]); // who has ended meanwhile is left out
     }
     for (size_t i = 0; i < top->count; i++)
         watched_look(&top->watched[i]);
