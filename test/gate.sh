@@ -81,13 +81,13 @@ cat >"$work/service.c" <<'END'
 #include <lfset/u64.h>
 #include <stdlib.h>
 #include <unistd.h>
-/* service KEYS MILLISECONDS: has so many keys for a third of that, ends without a word */
+/* service KEYS MILLISECONDS: has so many keys for half of that, and others when it ends */
 int main(int argc, char **argv)
 {
     struct lfset_observe observe = LFSET_OBSERVE_INIT;
     struct lfset_options options = LFSET_OPTIONS_INIT;
     struct lfset_u64 *users, *kept;
-    unsigned pause = argc == 3 ? (unsigned)atoi(argv[2]) * 1000 / 3 : 0;
+    unsigned pause = argc == 3 ? (unsigned)atoi(argv[2]) * 500 : 0;
     options.name = "users";
     options.observe = &observe;
     if (argc != 3 || lfset_u64_create(&users, &options) != 0)
@@ -102,7 +102,6 @@ int main(int argc, char **argv)
     usleep(pause);
     for (uint64_t key = 0; key < 1000; key++)
         lfset_u64_add(kept, key);
-    usleep(pause);
     return 0;
 }
 END
@@ -118,7 +117,7 @@ check 'a command: more' tells 1 '^grew *users .* 20000 *40000 *+100%!' \
     gate --baseline "$of_service" --command "$service 40000 1500"
 check 'below a shell, beside others' tells 1 '^grew *users .* 20000 *40000 ' \
     gate --baseline "$of_service" --command "$service 10 1500 & $service 39990 1500; wait; true"
-"$service" 40000 15000 &
+"$service" 40000 20000 &
 pid=$!
 sleep 1
 check 'a process' tells 1 '^grew *users' gate --baseline "$of_service" $pid

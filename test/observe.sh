@@ -188,6 +188,7 @@ check 'report: a page that cannot be written' tells 3 'No such file or directory
 check 'save' "$lfset" save "$live" -o "$work/saved"
 check 'save: for its owner only' has "$(ls -l "$work/saved")" '^-rw------- '
 check 'inspect: a file' tells 0 'target: from a file' "$lfset" inspect "$work/saved"
+check 'inspect: functions of a file, too' tells 0 '^    sessions_open target.c' "$lfset" inspect "$work/saved" sessions
 check 'inspect: a file has no threads to stop' tells 2 'is a file' "$lfset" inspect --stacks "$work/saved"
 check 'report: a file' exits 0 "$lfset" report "$work/saved" -o "$work/saved.html"
 check 'report: the page of a file' grep -q 'from a file' "$work/saved.html"

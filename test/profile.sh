@@ -158,12 +158,13 @@ check '--diff of two processes' says '^ *10 keys .* set sessions$' profile "$pid
 # ---------------------------------------------------------------- rounds
 tell start 0
 check '--rounds --fail: a leak in churn is found' \
-    exits 1 profile "$pid" --set sessions --rounds 3 --interval 0.7 --fail -o "$work/rounds"
+    exits 1 profile "$pid" --rounds 3 --interval 0.7 --fail -o "$work/rounds"
 # the paragraphs of what grew
 grown=$(awk '/GREW IN EVERY ROUND/, /^$/' "$work/rounds")
 check 'it is blamed on its place' has "$grown" '^ *leak_here  '
 check 'and not on the churn' has_not "$grown" churn_here
-check 'a set that breathes is none' profile "$pid" --set cache --rounds 3 --interval 0.7 --fail
+check 'a set that breathes is none' has_not "$grown" breathe_here
+check '--rounds --fail: nothing grew' profile "$pid" --set words --rounds 2 --interval 0.05 --fail
 end
 
 # ---------------------------------------------------------------- one key in so many

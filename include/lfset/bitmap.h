@@ -61,6 +61,7 @@ LFSET_API int lfset_bitmap_destroy(struct lfset_bitmap *set);
  * it answers 1.
  * @return 1 when it was absent and now is present, 0 when it was present already. -EINVAL: set is
  * NULL. -ENOMEM: the set had to grow to hold the key and could not; nothing changed.
+ * -ENOSPC: the set's guard refuses the member (observe.h).
  */
 LFSET_API int lfset_bitmap_add(struct lfset_bitmap *set, uint64_t key);
 

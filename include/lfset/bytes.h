@@ -67,7 +67,8 @@ LFSET_API int lfset_bytes_destroy(struct lfset_bytes *set);
  * before, when it answers 1.
  * @return 1 when it was absent and now is present, 0 when it was present already. -EINVAL: set is
  * NULL, or key is and length is not 0. -E2BIG: longer than LFSET_BYTES_MAX. -ENOMEM: no memory for
- * the copy, or for the set to grow; nothing changed.
+ * the copy, or for the set to grow; nothing changed. -ENOSPC: the set's guard refuses the key
+ * (observe.h).
  */
 LFSET_API int lfset_bytes_add(struct lfset_bytes *set, const void *key, size_t length);
 

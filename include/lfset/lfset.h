@@ -8,7 +8,9 @@
  *   call that fails has changed nothing. Nothing is printed, nothing aborts.
  * - A comment that names an error and says no more means: -EINVAL: an argument is NULL, or has a
  *   value that it may not have; -ENOMEM: there is not enough memory; -ECANCELED, -ETIMEDOUT: the
- *   cancel token was cancelled, or its deadline passed (cancel.h).
+ *   cancel token was cancelled, or its deadline passed (cancel.h). Whatever adds keys to a set that was
+ *   created with a guard which refuses may also answer -ENOSPC, and creating a set -ENOTSUP when it asks to
+ *   be observed where that is off (observe.h).
  * - Every function may be called from any thread at any time unless its comment says otherwise.
  *   None may be called from a signal handler. No per-thread ceremony is needed: a thread is known
  *   from its first call and forgotten when it ends.

@@ -101,6 +101,7 @@ LFSET_API int lfset_obj_destroy(struct lfset_obj *set);
  * the object's contents included, when it answers 1.
  * @return 1 when no equal one was there: the set owns it now; 0 when one was: the caller keeps this
  * one. -EINVAL: an argument is NULL. -ENOMEM: the caller keeps it, nothing changed.
+ * -ENOSPC: the same; the set's guard refuses it (observe.h).
  */
 LFSET_API int lfset_obj_add(struct lfset_obj *set, void *object);
 

@@ -9,6 +9,17 @@
  * profiles and guards are asked for set by set; a set without a name and without `observe` pays for
  * none of it.
  *
+ * Counters are per thread and cost a few instructions. They are exact when nothing is under way: live is
+ * additions less removals and less what clear and drain took. The exact limit of LFSET_GUARD_REFUSE
+ * counts an add before it is made: a refusal is right up to adds that overlap it and then change nothing.
+ * A range of a bitmap (add_range) needs room for all of its members, present or not.
+ *
+ * A forked child has a registry of its own. What other threads of the parent counted while it was copied may
+ * be in the child's counters without being in its sets, and adds that they had under way count
+ * against a limit for ever: fork before threads start, or expect that much. Fork takes longer by the
+ * copy of what is listed (some 10 us a set). A fork without pthread_atfork's handlers (_Fork, clone) must
+ * not use listed sets in the child.
+ *
  * The watcher is a thread that looks at all listed sets now and then. It finds stalled readers, keeps
  * limits, clears idle sets, removes expired keys, forecasts, and tells events. It runs when it was
  * started.

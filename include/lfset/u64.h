@@ -53,6 +53,7 @@ LFSET_API int lfset_u64_destroy(struct lfset_u64 *set);
  * it answers 1.
  * @return 1 when it was absent and now is present, 0 when it was present already. -EINVAL: set is
  * NULL. -ENOMEM: the set had to grow to hold the key and could not; nothing changed.
+ * -ENOSPC: the set's guard refuses the key (observe.h).
  */
 LFSET_API int lfset_u64_add(struct lfset_u64 *set, uint64_t key);
 

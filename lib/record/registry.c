@@ -11,6 +11,7 @@
 #include "record/registry.h"
 
 #include <errno.h>
+#include <execinfo.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -51,6 +52,10 @@ int lfset__registry_init(void)
     if (lfset__segment_now()) {
         return 0;
     }
+    void *frame;
+    (void)backtrace(
+        &frame,
+        1); // the first one loads a library and allocates: now, not in the midst of something
     pthread_mutex_lock(&lock);
     int error = off ? -ENOTSUP : lfset__segment_now() ? 0 : lfset__segment_make();
     pthread_mutex_unlock(&lock);
@@ -81,12 +86,15 @@ static uint64_t new_id(struct lfset__segment *segment)
 }
 
 enum { FREE = 0, WRITING = 1 };
+enum { NOTED_BYTES = 1 << 14 };
 
 static void taken(struct lfset__search *search, uint32_t index)
 {
     atomic_store_explicit(&search->from, index + 1, memory_order_relaxed);
-    if (index >= atomic_load_explicit(&search->used, memory_order_relaxed)) {
-        atomic_store_explicit(&search->used, index + 1, memory_order_relaxed);
+    uint32_t used = atomic_load_explicit(&search->used, memory_order_relaxed);
+    while (used <= index &&
+           !atomic_compare_exchange_weak_explicit(&search->used, &used, index + 1,
+                                                  memory_order_relaxed, memory_order_relaxed)) {
     }
 }
 
@@ -95,7 +103,8 @@ static uint64_t claim(struct lfset__segment *segment, const struct lfset__table 
                       size_t id_offset, struct lfset__search *search, _Atomic(uint64_t) *unlisted)
 {
     uint32_t start = atomic_load_explicit(&search->from, memory_order_relaxed);
-    for (uint32_t tried = 0; tried < table->count; tried++) {
+    bool full = atomic_fetch_add_explicit(&search->taken, 1, memory_order_relaxed) >= table->count;
+    for (uint32_t tried = 0; !full && tried < table->count; tried++) {
         uint32_t i = (start + tried) % table->count;
         _Atomic(uint64_t) *id =
             (_Atomic(uint64_t) *)(void *)((char *)entry_of(segment, table, i) + id_offset);
@@ -103,10 +112,13 @@ static uint64_t claim(struct lfset__segment *segment, const struct lfset__table 
         if (atomic_load_explicit(id, memory_order_relaxed) == FREE &&
             atomic_compare_exchange_strong_explicit(id, &expected, WRITING, memory_order_acquire,
                                                     memory_order_relaxed)) {
+            // A reader that sees what is written now must not find the old id afterwards.
+            atomic_thread_fence(memory_order_release);
             taken(search, i);
             return i;
         }
     }
+    atomic_fetch_sub_explicit(&search->taken, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(unlisted, 1, memory_order_relaxed);
     return table->count;
 }
@@ -123,6 +135,7 @@ static void release(struct lfset__segment *segment, const struct lfset__table *t
     uint64_t offset = (uint64_t)((const char *)entry - (const char *)segment) - table->offset;
     uint32_t index = (uint32_t)(offset / table->stride);
     publish(id, FREE);
+    atomic_fetch_sub_explicit(&search->taken, 1, memory_order_relaxed);
     if (index < atomic_load_explicit(&search->from, memory_order_relaxed)) {
         atomic_store_explicit(&search->from, index, memory_order_relaxed);
     }
@@ -212,15 +225,21 @@ static int check_observe(const struct lfset_observe *observe, enum lfset_kind ki
     return bad ? -EINVAL : 0;
 }
 
-/* One fingerprint in `rate`, rounded to a power of two. */
-static uint64_t sampled_below(unsigned rate)
+/* The nearest power of two; 0 and 1 stay. */
+static unsigned rounded_rate(unsigned rate)
 {
     if (rate <= 1) {
-        return rate ? UINT64_MAX : 0;
+        return rate;
     }
     unsigned log2 = 31 - (unsigned)__builtin_clz(rate);
-    log2 += (rate >> (log2 - 1) & 1); // the nearer one
-    return UINT64_C(1) << (64 - log2);
+    log2 += (rate >> (log2 - 1) & 1);
+    return 1u << log2;
+}
+
+/* One fingerprint in `rate`, a power of two. */
+static uint64_t sampled_below(unsigned rate)
+{
+    return rate == 0 ? 0 : rate == 1 ? UINT64_MAX : UINT64_MAX / rate + 1;
 }
 
 static void list_add(struct lfset__about *about)
@@ -264,7 +283,8 @@ int lfset__about_create(struct lfset__about **made, void *set, enum lfset_kind k
     if (observe) {
         about->observe = *observe;
         about->counted = observe->flags & LFSET_OBSERVE_COUNTS;
-        about->sample_below = sampled_below(observe->profile_rate);
+        about->observe.profile_rate = rounded_rate(observe->profile_rate);
+        about->sample_below = sampled_below(about->observe.profile_rate);
         if (observe->strategy == LFSET_GUARD_REFUSE) {
             about->refuses_keys = observe->max_keys > 0 && observe->max_keys <= INT64_MAX;
             about->may_refuse = observe->max_keys || observe->max_bytes || observe->max_rate;
@@ -483,7 +503,9 @@ unsigned lfset__retired_note(struct lfset__about *about, enum lfset_holder holde
     entry->domain = about->domain;
     entry->holder = holder;
     bool somebody = holder != LFSET_HELD_BY_READERS;
-    entry->stack = somebody ? lfset__stack_note(1) : 0;
+    // A short iteration would take longer to be noted than to be done.
+    bool cheaply = holder == LFSET_HELD_BY_ITERATION && bytes < NOTED_BYTES;
+    entry->stack = somebody && !cheaply ? lfset__stack_note(1) : 0;
     entry->tid = somebody ? (int32_t)syscall(SYS_gettid) : 0;
     publish(&entry->id, new_id(segment));
     return (unsigned)index + 1;
@@ -563,6 +585,7 @@ void lfset__registry_after_fork_in_parent(void)
 static void sets_again(struct lfset__segment *segment)
 {
     uint32_t used = atomic_load_explicit(&segment->search_sets.used, memory_order_relaxed);
+    uint32_t listed = 0;
     for (uint32_t i = 0; i < used; i++) {
         struct lfset__record *record = entry_of(segment, &segment->sets, i);
         publish(&record->id, FREE);
@@ -572,19 +595,25 @@ static void sets_again(struct lfset__segment *segment)
         record_fill(about);
         lfset__about_show_retired(about);
         publish(&about->record->id, about->id);
+        listed += !about->alone;
     }
+    atomic_store_explicit(&segment->search_sets.taken, listed, memory_order_relaxed);
 }
 
 static void retired_again(struct lfset__segment *segment)
 {
     uint32_t used = atomic_load_explicit(&segment->search_retired.used, memory_order_relaxed);
+    uint32_t kept = 0;
     for (uint32_t i = 0; i < used; i++) {
         struct lfset__retired_entry *entry = entry_of(segment, &segment->retired, i);
         uint64_t id = atomic_load_explicit(&entry->id, memory_order_relaxed);
         if (id == WRITING || (id != FREE && entry->retired_ns >= forked_ns)) {
             publish(&entry->id, FREE);
+        } else {
+            kept += id != FREE;
         }
     }
+    atomic_store_explicit(&segment->search_retired.taken, kept, memory_order_relaxed);
 }
 
 /* Threads other than this one do not exist here. */
@@ -596,6 +625,7 @@ static void threads_again(struct lfset__segment *segment, struct lfset__thread_s
             publish(&slot->id, FREE);
         }
     }
+    atomic_store_explicit(&segment->search_threads.taken, mine != NULL, memory_order_relaxed);
     if (mine) {
         mine->tid = (int32_t)syscall(SYS_gettid);
     }

@@ -64,7 +64,8 @@ static int file_make(uint64_t bytes)
         return -1;
     }
     int fd = memfd_create(LFSET__SEGMENT_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (fd >= 0 && fd <= STDERR_FILENO) { // the program was started without some of these, and will use them
+    if (fd >= 0 &&
+        fd <= STDERR_FILENO) { // the program was started without some of these, and will use them
         int above = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
         close(fd);
         fd = above;

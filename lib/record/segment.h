@@ -55,7 +55,8 @@ struct lfset__search {
     _Atomic(uint32_t)
         from; /**< the least that was freed since, or what follows what was taken last */
     _Atomic(uint32_t)
-        used; /**< entries from here on were hardly ever taken: their pages need not exist */
+        used; /**< entries from here on were never taken: their pages need not exist */
+    _Atomic(uint32_t) taken; /**< how many are */
 };
 
 /** Numbers of a set that one thread alone writes (but for the last lane, which all others share). */

@@ -14,6 +14,7 @@
 #include <link.h>
 #include <pthread.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "record/registry.h"
 
@@ -50,7 +51,11 @@ static struct lfset__module module_of(const struct dl_phdr_info *info)
             module.end = end > module.end ? end : module.end;
         }
     }
-    strncpy(module.path, info->dlpi_name, sizeof module.path - 1);
+    if (*info->dlpi_name) {
+        strncpy(module.path, info->dlpi_name, sizeof module.path - 1);
+    } else { // the program itself
+        (void)!readlink("/proc/self/exe", module.path, sizeof module.path - 1);
+    }
     return module;
 }
 

@@ -31,9 +31,8 @@
  * - A look finds k in no newer bucket; then k is added by another thread; then the look removes k. So an
  *   add that overlaps the expiry of its key may come before it, though it answered 0 or 1, as any
  *   add that overlaps another thread's remove may. An add that returned before the look asked for k is
- *   always respected:
- *   its touch put k into a bucket that was current within the call, and no bucket is emptied that was not
- *   closed for `expiry`.
+ *   always respected: its touch put k into a bucket that was current within the call, and no bucket is
+ *   emptied that was not closed for `expiry`.
  * - A key whose touch finds no memory is in no bucket. The next look goes through such a set, and puts keys
  *   that are in no bucket into the current one.
  */

@@ -122,9 +122,11 @@ void or_ends(const struct lfset_options *options)
     struct lfset_u64 *set;
     if (lfset_u64_create(&set, options) != 0)
         exit(1);
-    if (lfset_u64_add(set, 1) != 1)
-        exit(1);
-    lfset_u64_destroy(set);
+    if (lfset_u64_add(set, 1) == 1) {
+        lfset_u64_destroy(set);
+        return;
+    }
+    exit(1);
 }
 
 // ---- sections

@@ -257,6 +257,73 @@ TEST_BOTH(expiry, what_is_in_use_never_leaves)
     }
 }
 
+/* An allocator that stops its thread at one allocation, until it is told to go on. */
+struct stop {
+    struct lfset_allocator hook;
+    struct memory memory;
+    struct event stopped, go;
+    struct expiring *expiring;
+};
+
+static __thread unsigned stop_at; /* 0: at none */
+
+static void *stop_alloc(void *ctx, size_t size, size_t align)
+{
+    struct stop *stop = ctx;
+    if (stop_at > 0 && --stop_at == 0) {
+        event_signal(&stop->stopped);
+        event_wait(&stop->go, 1);
+    }
+    return stop->memory.hook.alloc(stop->memory.hook.ctx, size, align);
+}
+
+static void stop_free(void *ctx, void *ptr, size_t size, size_t align)
+{
+    struct stop *stop = ctx;
+    stop->memory.hook.free(stop->memory.hook.ctx, ptr, size, align);
+}
+
+static void add_and_stop(void *arg)
+{
+    struct stop *stop = arg;
+    stop_at = 2; /* a copy for the set, and one for the bucket */
+    if (add(stop->expiring, 7) != 1)
+        fault("a new key was there");
+}
+
+/* An adder that stops between the set and the bucket, while buckets come and go, puts its key into the bucket
+ * that is current when it goes on. */
+TEST_BOTH(expiry, an_adder_that_stops)
+{
+    struct expiring expiring;
+    struct stop stop = {.expiring = &expiring};
+    stop.hook = (struct lfset_allocator){.ctx = &stop, .alloc = stop_alloc, .free = stop_free};
+    memory_init(&stop.memory, 0);
+    event_init(&stop.stopped);
+    event_init(&stop.go);
+    CHECK_EQ(expiring_create(&expiring, LFSET_KIND_BYTES, &stop.hook, domain), 0);
+    look_at_second(&expiring.options, 0);
+    struct crew crew;
+    crew_start(&crew, 1, add_and_stop, &stop, sizeof stop);
+    event_wait(&stop.stopped, 1);
+    unsigned second = 0;
+    for (unsigned look = 0; look < 10; look++)
+        look_at_second(&expiring.options, second += WIDTH);
+    event_signal(&stop.go);
+    crew_join(&crew);
+    check_faults();
+    const unsigned added = second;
+    while (second < added + EXPIRY) {
+        CHECK(contains(&expiring, 7) == 1, "the key left after %u s", second - added);
+        look_at_second(&expiring.options, ++second);
+    }
+    while (second < added + EXPIRY + WIDTH + 2)
+        look_at_second(&expiring.options, ++second);
+    CHECK_EQ(contains(&expiring, 7), 0);
+    expiring_end(&expiring);
+    memory_check_balance(&stop.memory);
+}
+
 /* ---- without memory ---- */
 
 TEST_BOTH(expiry, create_without_memory)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Forecasts on made-up histories (traces.h): which are announced, how early, and which rightly are not. Each
- * kind has many seeds; LFSET_TEST_SCALE=1000 takes ten times as many, and LFSET_TEST_SEED others. The
- * figures are printed (not with --tap).
+ * kind has many seeds; LFSET_TEST_SCALE=1000 takes ten times as many, and LFSET_TEST_SEED others. With
+ * --verbose=1 the figures are printed.
  *
  * LFSET_TRACES=FILE writes one trace of each kind, with what was forecast, for test/unit/forecast-plot.sh.
  */
@@ -63,12 +63,12 @@ static void check_harmless(enum trace_kind kind)
         const size_t alarm = first_alarm(&trace);
         if (alarm < trace.count) {
             alarms++;
-            cr_log_warn("%s, seed %" PRIu64 ": alarm after %.2f hours, at %.3f", trace_name(kind),
+            cr_log_info("%s, seed %" PRIu64 ": alarm after %.2f hours, at %.3f", trace_name(kind),
                         seed, (double)alarm * TRACE_PERIOD / 3600, trace.values[alarm]);
         }
         trace_free(&trace);
     }
-    cr_log_warn("%s: %zu false alarms in %zu traces", trace_name(kind), alarms, seeds);
+    cr_log_info("%s: %zu false alarms in %zu traces", trace_name(kind), alarms, seeds);
     CHECK(alarms <= seeds / 100, "%s: %zu false alarms in %zu traces", trace_name(kind), alarms,
           seeds);
 }
@@ -85,13 +85,13 @@ static void check_leak(enum trace_kind kind)
         minutes[seed] = early / 60;
         if (early < EARLY) {
             late++;
-            cr_log_warn("%s, seed %" PRIu64 ": %.1f minutes before the limit", trace_name(kind),
+            cr_log_info("%s, seed %" PRIu64 ": %.1f minutes before the limit", trace_name(kind),
                         seed, minutes[seed]);
         }
         trace_free(&trace);
     }
     qsort(minutes, seeds, sizeof *minutes, compare_doubles);
-    cr_log_warn("%s: announced %.0f minutes before the limit in the worst of %zu traces, %.0f in "
+    cr_log_info("%s: announced %.0f minutes before the limit in the worst of %zu traces, %.0f in "
                 "the median",
                 trace_name(kind), minutes[0], seeds, minutes[seeds / 2]);
     CHECK(late <= seeds / 100,

@@ -428,6 +428,18 @@ TEST_BOTH(guard, a_set_at_its_limit_is_cleared)
 
 /* ---- forecasts ---- */
 
+/* What the only listed set's record says: seconds until a limit. */
+static double recorded_to_limit(double *slope)
+{
+    struct lfset__about *about = lfset__registry_next(NULL);
+    CHECK(about != NULL, "the set is not listed");
+    double to_limit;
+    memcpy(&to_limit, &about->record->to_limit, sizeof to_limit);
+    memcpy(slope, &about->record->slope, sizeof *slope);
+    lfset__registry_unpin(about);
+    return to_limit;
+}
+
 static void grow_and_look(struct guarded *guarded, uint64_t *keys, unsigned per_look,
                           unsigned *second, unsigned looks)
 {
@@ -449,7 +461,11 @@ TEST(guard, a_leak_is_announced_once_and_withdrawn)
     unsigned second = 0;
     grow_and_look(&guarded, &keys, 100, &second, 60); /* 20 minutes: too short to say anything */
     CHECK_EQ(guarded.events.count, 0);
-    grow_and_look(&guarded, &keys, 100, &second, 800); /* 86,000 keys: in 47 minutes */
+    grow_and_look(&guarded, &keys, 100, &second, 60); /* 40 minutes: the limit is 5 hours away */
+    double slope;
+    CHECK(isnan(recorded_to_limit(&slope)), "a limit is told too far ahead");
+    CHECK(fabs(slope - 5) < 0.01, "the slope is %g keys a second, should be 5", slope);
+    grow_and_look(&guarded, &keys, 100, &second, 740); /* 86,000 keys: in 47 minutes */
     CHECK_EQ(guarded.events.count, 1);
     const struct lfset_event *event = last_event(&guarded);
     CHECK_EQ(event->kind, LFSET_EVENT_FORECAST);
@@ -482,6 +498,8 @@ TEST(guard, a_leak_towards_max_bytes_is_announced)
     CHECK(announced > 0 && second - announced >= 20 * 60, "announced %u s before, at %u s",
           announced ? second - announced : 0, second);
     CHECK_EQ(guarded.events.kept[0].limit, 1 << 20);
+    const double foretold = guarded.events.kept[0].seconds, truth = second - announced;
+    CHECK(fabs(foretold - truth) < truth / 4, "told: in %.0f s, truth: %.0f s", foretold, truth);
     set_end(guarded.set, NULL);
 }
 
@@ -494,12 +512,8 @@ TEST(guard, no_limit_no_forecast)
     unsigned second = 0;
     grow_and_look(&guarded, &keys, 100, &second, 200);
     CHECK_EQ(guarded.events.count, 0);
-    struct lfset__about *about = lfset__registry_next(NULL);
-    CHECK(about != NULL, "the set is not listed");
-    double slope, to_limit;
-    memcpy(&slope, &about->record->slope, sizeof slope);
-    memcpy(&to_limit, &about->record->to_limit, sizeof to_limit);
-    lfset__registry_unpin(about);
+    double slope;
+    const double to_limit = recorded_to_limit(&slope);
     CHECK(fabs(slope - 5) < 0.01, "the slope is %g keys a second, should be 5", slope);
     CHECK(isnan(to_limit), "%g s to no limit", to_limit);
     set_end(guarded.set, NULL);

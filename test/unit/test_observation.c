@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Reading registries: of this process, of others (stopped, ended), from files, from files that are
- * anything; and what is made of an observation. */
+ * anything. */
 #define _GNU_SOURCE
 #include "lfset/observation.h"
 
@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -132,61 +133,6 @@ TEST(observation, kinds_and_what_is_not_counted)
     lfset_observation_free(seen);
     CHECK_EQ(lfset_bytes_destroy(bytes), 0);
     CHECK_EQ(lfset_bitmap_destroy(bitmap), 0);
-}
-
-/* Creates and destroys sets, in two of which nothing is alike. */
-static void *churn(void *stop)
-{
-    static const char *const names[] = {"one", "seven-seven-seven-seven-seven-seven-seven"};
-    for (unsigned i = 0; !atomic_load((atomic_bool *)stop); i++) {
-        struct lfset_observe observe = LFSET_OBSERVE_INIT;
-        struct lfset_options options = LFSET_OPTIONS_INIT;
-        struct lfset_u64 *set;
-        observe.max_keys = observe.max_bytes = observe.max_rate = i % 2 ? 7777777 : 1;
-        observe.idle_timeout_ns = observe.expiry_ns = observe.max_keys;
-        observe.flags = 0;
-        options.name = names[i % 2];
-        options.observe = &observe;
-        int error = lfset_u64_create(&set, &options);
-        if (error != 0 || lfset_u64_destroy(set) != 0) {
-            fault("create: %d", error);
-        }
-    }
-    return NULL;
-}
-
-/* [record.id] */
-TEST(observation, entries_that_change_hands)
-{
-    struct lfset_u64 *set = create("stays", NULL);
-    struct lfset_registry *registry;
-    atomic_bool stop = false;
-    pthread_t thread;
-    unsigned looks = 0;
-    CHECK_EQ(lfset_registry_open(&registry, 0), 0);
-    CHECK_EQ(pthread_create(&thread, NULL, churn, &stop), 0);
-    for (; looks < 5000; looks++) {
-        struct lfset_observation *seen = take(registry);
-        CHECK(seen->set_count == 1 || seen->set_count == 2, "%zu sets", seen->set_count);
-        for (size_t i = 0; i < seen->set_count; i++) {
-            const struct lfset_set_seen *one = &seen->sets[i];
-            uint64_t wanted = one->name[0] == 'o'                          ? 1
-                              : one->name[0] == 's' && one->name[1] == 'e' ? 7777777
-                                                                           : 0;
-            CHECK(one->max_keys == wanted && one->max_bytes == wanted && one->max_rate == wanted &&
-                      one->idle_timeout_ns == wanted && one->expiry_ns == wanted &&
-                      strlen(one->name) == (wanted == 1 ? 3
-                                            : wanted    ? 41
-                                                        : 5),
-                  "%s is two sets: %" PRIu64 " %" PRIu64, one->name, one->max_keys, one->expiry_ns);
-        }
-        lfset_observation_free(seen);
-    }
-    atomic_store(&stop, true);
-    pthread_join(thread, NULL);
-    check_faults();
-    lfset_registry_close(registry);
-    CHECK_EQ(lfset_u64_destroy(set), 0);
 }
 
 /* ---- other processes ------------------------------------------------------------------------------- */
@@ -332,6 +278,88 @@ TEST(observation, of_a_file)
     CHECK_EQ(lfset_u64_destroy(set), 0);
 }
 
+/* ---- entries that change hands --------------------------------------------------------------------- */
+
+enum { HANDS = 200 };
+static char *hands; // where their table begins
+static uint64_t hands_id = 2;
+
+/* Writes entries, as registry.c does, now for one set and now for another, of which nothing is alike. As a
+ * signal handler: wherever the reader is just then. */
+static void change_hands(int signal)
+{
+    static const char *const names[] = {"one", "seven-seven-seven-seven-seven-seven-seven"};
+    (void)signal;
+    for (size_t i = 0; i < HANDS; i++, hands_id++) {
+        struct lfset__record *record = (void *)(hands + i * sizeof *record);
+        uint64_t number = hands_id % 2 ? 7777777 : 1;
+        atomic_store_explicit(&record->id, 1, memory_order_relaxed);
+        atomic_thread_fence(memory_order_release);
+        memset(record->name, 0, sizeof record->name);
+        strcpy(record->name, names[hands_id % 2]);
+        record->max_keys = record->max_rate = number;
+        atomic_store_explicit(&record->capacity, number, memory_order_relaxed);
+        atomic_store_explicit(&record->probed_ns, number, memory_order_relaxed);
+        atomic_store_explicit(&record->id, hands_id, memory_order_release);
+    }
+    hands_id++; // so that each becomes the other
+}
+
+static void check_hands(const struct lfset_observation *seen)
+{
+    for (size_t i = 0; i < seen->set_count; i++) {
+        const struct lfset_set_seen *one = &seen->sets[i];
+        uint64_t number = one->id % 2 ? 7777777 : 1;
+        CHECK(strlen(one->name) == (one->id % 2 ? 41 : 3) && one->max_keys == number &&
+                  one->max_rate == number && one->capacity == number && one->probed_ns == number,
+              "%s is two sets: %" PRIu64 " %" PRIu64, one->name, one->max_keys, one->probed_ns);
+    }
+}
+
+/* [record.id]: what is seen of an entry is of one set. */
+TEST(observation, entries_that_change_hands)
+{
+    const struct itimerval often = {{0, 100}, {0, 100}}, never = {{0, 0}, {0, 0}};
+    sigset_t alarm;
+    sigemptyset(&alarm);
+    sigaddset(&alarm, SIGALRM);
+    pthread_sigmask(SIG_BLOCK, &alarm, NULL); // in threads that are started for the set: one writer
+    struct lfset_u64 *set = create("first", NULL);
+    CHECK_EQ(lfset_u64_clear(set, NULL), 0);
+    CHECK_EQ(lfset_barrier(), 0);
+    char path[] = PATH, memory_path[64];
+    int from = saved(path), fd = memfd_create("hands", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    off_t size = lseek(from, 0, SEEK_END);
+    CHECK_EQ(ftruncate(fd, size), 0);
+    char *memory = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    CHECK_EQ(pread(from, memory, sizeof(struct lfset__segment), 0), sizeof(struct lfset__segment));
+    CHECK_EQ(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0); // so that it is mapped, not copied
+    hands = memory + ((const struct lfset__segment *)(const void *)memory)->sets.offset;
+    struct lfset_registry *registry;
+    snprintf(memory_path, sizeof memory_path, "/proc/self/fd/%d", fd);
+    CHECK_EQ(lfset_registry_open_file(&registry, memory_path), 0);
+    signal(SIGALRM, change_hands);
+    change_hands(SIGALRM);
+    uint64_t first_id = hands_id;
+    pthread_sigmask(SIG_UNBLOCK, &alarm, NULL);
+    CHECK_EQ(setitimer(ITIMER_REAL, &often, NULL), 0);
+    while ((hands_id - first_id) / HANDS < 1000) {
+        struct lfset_observation *seen = take(registry);
+        CHECK(seen->set_count > HANDS / 2, "only %zu are seen", seen->set_count);
+        check_hands(seen);
+        lfset_observation_free(seen);
+    }
+    setitimer(ITIMER_REAL, &never, NULL);
+    lfset_registry_close(registry);
+    munmap(memory, (size_t)size);
+    close(fd);
+    close(from);
+    unlink(path);
+    CHECK_EQ(lfset_u64_destroy(set), 0);
+}
+
+/* ---- files that are anything ------------------------------------------------------------------------ */
+
 /* Opens the file after one of its words became another. */
 static int opened_with(int fd, const char *path, size_t offset, const void *word, size_t size)
 {
@@ -352,7 +380,7 @@ TEST(observation, header_that_lies)
     struct lfset_u64 *set = create("header", NULL);
     char path[] = PATH;
     int fd = saved(path);
-    const uint32_t two = 2, huge = UINT32_MAX, odd = 65;
+    const uint32_t two = 2, huge = UINT32_MAX, odd = 65, many = 1 << 21;
     const uint64_t far = UINT64_MAX - 63, near = 64, unaligned = 1 << 20 | 4;
 #define WITH(member, word)                                                                         \
     opened_with(fd, path, offsetof(struct lfset__segment, member), &(word), sizeof(word))
@@ -368,7 +396,8 @@ TEST(observation, header_that_lies)
     CHECK_EQ(WITH(table.stride, two), -EBADMSG);                                                   \
     CHECK_EQ(WITH(table.stride, odd), -EBADMSG);                                                   \
     CHECK_EQ(WITH(table.stride, huge), -EBADMSG);                                                  \
-    CHECK_EQ(WITH(table.count, huge), -EBADMSG)
+    CHECK_EQ(WITH(table.count, huge), -EBADMSG);                                                   \
+    CHECK_EQ(WITH(table.count, many), -EBADMSG)
     TABLE(sets);
     TABLE(lane);
     TABLE(stacks);
@@ -400,6 +429,13 @@ static void write_all(const struct lfset_observation *seen)
     free(text);
 }
 
+/* The offset of a word that is not in a hole. */
+static off_t written_word(const struct lfset__bytes *bytes, uint64_t random)
+{
+    const struct lfset__extent *extent = &bytes->extents[random % bytes->extent_count];
+    return (off_t)(extent->begin + (random >> 8) % ((extent->end - extent->begin) / 8) * 8);
+}
+
 /* Whatever a file says, it is refused or read; never a crash (run with the sanitizers, too). */
 TEST(observation, files_of_random_bytes)
 {
@@ -409,21 +445,26 @@ TEST(observation, files_of_random_bytes)
     char path[] = PATH;
     uint64_t random = 20251124;
     unsigned refused = 0, read = 0;
+    struct lfset_registry *sound;
+    struct lfset__bytes bytes;
     for (uint64_t key = 1; key <= 100; key++) {
         CHECK_EQ(lfset_u64_add(set, key), 1);
     }
     CHECK_EQ(lfset_section_enter(), 0);
     int fd = saved(path);
     CHECK_EQ(lfset_section_leave(), 0);
-    for (int round = 0; round < 400; round++) {
+    CHECK_EQ(lfset_registry_open_file(&sound, path), 0);
+    CHECK_EQ(lfset__bytes_get(sound, &bytes), 0);
+    for (int round = 0; round < 1000; round++) {
         off_t offsets[16];
         uint64_t before[16];
         unsigned changes = 1 + (unsigned)random % 16;
         for (unsigned i = 0; i < changes; i++) {
             random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
-            // the header in some rounds, the first pages of the tables in all
-            uint64_t range = round % 4 == 0 ? sizeof(struct lfset__segment) : UINT64_C(1) << 15;
-            offsets[i] = (off_t)(random >> 20 & (range - 1) & ~UINT64_C(7));
+            // the header in some rounds, what is written of all tables in others
+            offsets[i] = round % 4 == 0 ? (off_t)(random >> 20) %
+                                              (off_t)(sizeof(struct lfset__segment) / 8) * 8
+                                        : written_word(&bytes, random >> 20);
             uint64_t word = random * UINT64_C(0x9e3779b97f4a7c15) & masks[random >> 60 & 3];
             CHECK_EQ(pread(fd, &before[i], 8, offsets[i]), 8);
             CHECK_EQ(pwrite(fd, &word, 8, offsets[i]), 8);
@@ -449,127 +490,14 @@ TEST(observation, files_of_random_bytes)
     }
     CHECK(refused > 20 && read > 20, "%u refused, %u read: the bytes are not bad in the right way",
           refused, read);
+    lfset__bytes_put(&bytes);
+    lfset_registry_close(sound);
     close(fd);
     unlink(path);
     CHECK_EQ(lfset_u64_destroy(set), 0);
 }
 
 /* ---- what is written ------------------------------------------------------------------------------- */
-
-/* @return what the observation is as metrics; to be freed. */
-static char *metrics(const struct lfset_observation *seen, enum lfset_metrics_format format)
-{
-    char *text;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-    CHECK_EQ(lfset_observation_metrics(seen, format, out), 0);
-    fclose(out);
-    return text;
-}
-
-/* How often a line is there. */
-static unsigned lines(const char *text, const char *line)
-{
-    unsigned count = 0;
-    size_t length = strlen(line);
-    for (const char *at = text; (at = strstr(at, line)); at += length) {
-        count += (at == text || at[-1] == '\n') && at[length] == '\n';
-    }
-    return count;
-}
-
-#define LINE(text, line) CHECK(lines(text, line) == 1, "%s is not there once in\n%s", line, text)
-
-static struct lfset_set_seen made_set(uint64_t id, const char *name, uint64_t live)
-{
-    return (struct lfset_set_seen){.id = id,
-                                   .name = name,
-                                   .live = live,
-                                   .created_ns = 1000000000 * id,
-                                   .changed_ns = 2000000000 * id,
-                                   .to_limit = NAN};
-}
-
-TEST(metrics, sums_names_and_absences)
-{
-    struct lfset_set_seen sets[] = {
-        made_set(1, "twin", 5),
-        made_set(2, "", 1000),
-        made_set(3, "a \"b\" \\c\nd\xff", 7),
-        made_set(4, "twin", UINT64_C(1) << 60),
-    };
-    sets[0].counted = 1;
-    sets[0].adds = 11;
-    sets[3].to_limit = 1.5;
-    sets[3].confidence = 0.1;
-    sets[3].max_keys = 9;
-    sets[3].guarded = 1;
-    struct lfset_observation seen = {
-        .time_ns = UINT64_C(10000000000), .sets = sets, .set_count = 4, .alive = 1};
-    char *text = metrics(&seen, LFSET_METRICS_PROMETHEUS);
-    LINE(text, "lfset_sets 4");
-    LINE(text, "# TYPE lfset_set_keys gauge");
-    LINE(text, "lfset_set_keys{set=\"twin\"} 1152921504606846981");
-    LINE(text, "lfset_set_keys{set=\"a \\\"b\\\" \\\\c\\nd\xef\xbf\xbd\"} 7");
-    CHECK(strstr(text, "1000\n") == NULL && strstr(text, "set=\"\"") == NULL,
-          "a set without a name");
-    LINE(text, "lfset_set_instances{set=\"twin\"} 2");
-    LINE(text, "lfset_set_age_seconds{set=\"twin\"} 9");
-    LINE(text, "lfset_set_idle_seconds{set=\"twin\"} 2");
-    LINE(text, "# TYPE lfset_set_adds_total counter");
-    LINE(text, "lfset_set_adds_total{set=\"twin\"} 11");
-    LINE(text, "lfset_set_forecast_seconds{set=\"twin\"} 1.5");
-    LINE(text, "lfset_set_forecast_confidence_ratio{set=\"twin\"} 0.1");
-    LINE(text, "lfset_set_limit_keys{set=\"twin\"} 9");
-    CHECK(strstr(text, "lfset_set_adds_total{set=\"a") == NULL, "it is not counted");
-    CHECK(strstr(text, "lfset_set_limit_keys{set=\"a") == NULL, "it has no limit");
-    CHECK(strstr(text, "lfset_set_limit_bytes") == NULL, "none has this limit");
-    CHECK(strstr(text, "UNIT") == NULL && strstr(text, "EOF") == NULL, "of the other format");
-    free(text);
-    text = metrics(&seen, LFSET_METRICS_OPENMETRICS);
-    LINE(text, "# TYPE lfset_set_adds counter");
-    LINE(text, "lfset_set_adds_total{set=\"twin\"} 11");
-    LINE(text, "# UNIT lfset_set_bytes bytes");
-    LINE(text, "# EOF");
-    free(text);
-
-    seen.set_count = 0;
-    text = metrics(&seen, LFSET_METRICS_PROMETHEUS);
-    LINE(text, "lfset_sets 0");
-    CHECK(strstr(text, "lfset_set_") == NULL, "series vanish with the set");
-    free(text);
-}
-
-TEST(metrics, stalled_readers)
-{
-    struct lfset_thread_seen threads[] = {
-        {.section_since_ns = 1000000000, .in_section = 1}, // long, but nobody calls it stalled
-        {.section_since_ns = 4000000000, .in_section = 1, .stalled = 1},
-        {.hazards = {0, 5}, .hazard_since_ns = {0, 3500000000}, .stalled = 1},
-    };
-    struct lfset_observation seen = {
-        .time_ns = UINT64_C(10000000000), .threads = threads, .thread_count = 3, .stalls = 2};
-    seen.garbage_bytes[LFSET_HP] = 77;
-    char *text = metrics(&seen, LFSET_METRICS_PROMETHEUS);
-    LINE(text, "lfset_stalled_readers 2");
-    LINE(text, "lfset_stalled_reader_longest_seconds 6.5");
-    LINE(text, "lfset_stalls_total 2");
-    LINE(text, "lfset_hp_garbage_bytes 77");
-    LINE(text, "lfset_rcu_garbage_bytes 0");
-    CHECK(strstr(text, "lfset_watcher_") == NULL, "there is no watcher");
-    free(text);
-}
-
-TEST(metrics, refused)
-{
-    struct lfset_observation seen = {0};
-    FILE *full = fopen("/dev/full", "w");
-    CHECK_EQ(lfset_observation_metrics(NULL, LFSET_METRICS_PROMETHEUS, stdout), -EINVAL);
-    CHECK_EQ(lfset_observation_metrics(&seen, LFSET_METRICS_PROMETHEUS, NULL), -EINVAL);
-    CHECK_EQ(lfset_observation_metrics(&seen, (enum lfset_metrics_format)7, stdout), -EINVAL);
-    CHECK_EQ(lfset_observation_metrics(&seen, LFSET_METRICS_PROMETHEUS, full), -EIO);
-    fclose(full);
-}
 
 TEST(json, says_what_is_seen)
 {

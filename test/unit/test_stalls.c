@@ -661,10 +661,8 @@ TEST(stalls, critical_section_of_the_program)
     CHECK_EQ(events.count, 0);
     CHECK_EQ(lfset_u64_clear(set, NULL), 0);
     await_grace_period(slot);
-    look_at_second(&options, -200); /* by these looks' time, nothing has been waiting for long */
-    look_at_second(&options, -100);
-    CHECK_EQ(events.count, 0);
-    look_at_second(&options, 9);
+    look_at_second(&options, 201);
+    look_at_second(&options, 210.9);
     CHECK_EQ(events.count, 0);
     look_at_second(&options, 211);
     CHECK_EQ(events.count, 1);
@@ -682,6 +680,28 @@ TEST(stalls, critical_section_of_the_program)
     CHECK_EQ(events.kept[1].tid, reader.tid);
     CHECK(strstr(events.texts[1], "stopped reading under RCU"), "text: %s", events.texts[1]);
     CHECK_EQ(word(&slot->reading), 0);
+    reader_end(&reader);
+    set_end(set, NULL);
+}
+
+/* Found reading for long, while what waits has not been waiting for long: it need not be the same section. */
+TEST(stalls, critical_sections_of_a_busy_program)
+{
+    struct events events;
+    events_init(&events);
+    struct lfset_watch_options options = watch_options(&events);
+    struct lfset_u64 *set = listed_new(LFSET_RCU, "read");
+    struct reader reader;
+    reader_start(&reader, read_by_itself, NULL);
+    CHECK_EQ(lfset_u64_clear(set, NULL), 0);
+    await_grace_period(slot_of(reader.tid));
+    look_at_second(&options, -200);
+    look_at_second(&options, -100);
+    look_at_second(&options, 9);
+    CHECK_EQ(events.count, 0);
+    look_at_second(&options, 11);
+    CHECK_EQ(events.count, 1);
+    CHECK_EQ(events.kept[0].tid, reader.tid);
     reader_end(&reader);
     set_end(set, NULL);
 }

@@ -11,15 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#pragma weak tool_exporter
-#pragma weak tool_gate
-#pragma weak tool_inspect
-#pragma weak tool_profile
-#pragma weak tool_ps
-#pragma weak tool_report
-#pragma weak tool_save
-#pragma weak tool_top
-
 static const struct verb {
     const char *name;
     int (*run)(int argc, char **argv);
@@ -51,7 +42,7 @@ int main(int argc, char **argv)
         return usage("which verb?", "");
     }
     for (int i = 0; i < VERBS; i++) {
-        if (strcmp(argv[1], verbs[i].name) == 0 && verbs[i].run) {
+        if (strcmp(argv[1], verbs[i].name) == 0) {
             snprintf(name, sizeof name, "lfset %s", verbs[i].name);
             argv[1] = name;
             return verbs[i].run(argc - 1, argv + 1);

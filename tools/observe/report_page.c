@@ -316,25 +316,21 @@ static void put_findings(const struct report *report, FILE *out)
 
 static void put_limits(const struct lfset_set_seen *set, FILE *out)
 {
+    const struct {
+        uint64_t value;
+        const char *before, *after;
+        struct shown (*shown)(uint64_t);
+    } limits[] = {
+        {set->max_keys, "", " keys", show_count},    {set->max_bytes, "", " bytes", show_bytes},
+        {set->max_rate, "+", " keys/s", show_count}, {set->idle_timeout_ns, "idle ", "", show_ns},
+        {set->expiry_ns, "expiry ", "", show_ns},
+    };
     const char *between = "";
-    if (set->max_keys) {
-        fprintf(out, "%s keys", show_count(set->max_keys).text);
-        between = ", ";
-    }
-    if (set->max_bytes) {
-        fprintf(out, "%s%s bytes", between, show_bytes(set->max_bytes).text);
-        between = ", ";
-    }
-    if (set->max_rate) {
-        fprintf(out, "%s+%s/s", between, show_count(set->max_rate).text);
-        between = ", ";
-    }
-    if (set->idle_timeout_ns) {
-        fprintf(out, "%sidle %s", between, show_ns(set->idle_timeout_ns).text);
-        between = ", ";
-    }
-    if (set->expiry_ns) {
-        fprintf(out, "%sexpiry %s", between, show_ns(set->expiry_ns).text);
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        if (limits[i].value == 0)
+            continue;
+        fprintf(out, "%s%s%s%s", between, limits[i].before, limits[i].shown(limits[i].value).text,
+                limits[i].after);
         between = ", ";
     }
     if (*between)
