@@ -104,7 +104,11 @@ static int next_registry_fd(DIR *fds)
     while ((entry = readdir(fds))) {
         char link[sizeof LINK_NAME + 1];
         ssize_t length = readlinkat(dirfd(fds), entry->d_name, link, sizeof link);
-        if (length == sizeof LINK_NAME - 1 && memcmp(link, LINK_NAME, (size_t)length) == 0) {
+        struct stat
+            how; // of the link: how the file was opened; one that is only read is another process's
+        if (length == sizeof LINK_NAME - 1 && memcmp(link, LINK_NAME, (size_t)length) == 0 &&
+            fstatat(dirfd(fds), entry->d_name, &how, AT_SYMLINK_NOFOLLOW) == 0 &&
+            (how.st_mode & S_IWUSR)) {
             return atoi(entry->d_name);
         }
     }

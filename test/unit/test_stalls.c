@@ -169,7 +169,7 @@ TEST_BOTH(stalls, section_is_reported_once_and_its_end)
     const struct lfset__stack *stack =
         (const void *)((char *)segment + segment->stacks.offset +
                        (uint64_t)event->stack * segment->stacks.stride);
-#if defined(SUPPORT_ASAN)
+#if defined(SUPPORT_ASAN) || defined(__SANITIZE_THREAD__)
     const int extra = 1; /* backtrace is the sanitizer's, and begins with itself */
 #else
     const int extra = 0;

@@ -369,9 +369,7 @@ u << fixed.u;
 tell("kept", u, s)
 
 @destroyed@
-identifier d = {lfset_destroy, lfset_u64_destroy, lfset_u64_snapshot_destroy, lfset_bytes_destroy,
-    lfset_bytes_snapshot_destroy, lfset_obj_destroy, lfset_obj_snapshot_destroy,
-    lfset_bitmap_destroy, lfset_bitmap_snapshot_destroy};
+identifier d =~ "^lfset_([a-z0-9]+_)?(snapshot_)?destroy$";
 identifier pointer.s;
 position u;
 @@
@@ -406,9 +404,7 @@ q << returned.q;
 tell("returned", q, s)
 
 @returned_destroyed@
-identifier d = {lfset_destroy, lfset_u64_destroy, lfset_u64_snapshot_destroy, lfset_bytes_destroy,
-    lfset_bytes_snapshot_destroy, lfset_obj_destroy, lfset_obj_snapshot_destroy,
-    lfset_bitmap_destroy, lfset_bitmap_snapshot_destroy};
+identifier d =~ "^lfset_([a-z0-9]+_)?(snapshot_)?destroy$";
 identifier pointer.s;
 position q;
 @@
@@ -492,9 +488,7 @@ T e = f@p(...);
 @lost_after_check exists@
 identifier acquire.f;
 identifier pointer.s;
-identifier d = {lfset_destroy, lfset_u64_destroy, lfset_u64_snapshot_destroy, lfset_bytes_destroy,
-    lfset_bytes_snapshot_destroy, lfset_obj_destroy, lfset_obj_snapshot_destroy,
-    lfset_bitmap_destroy, lfset_bitmap_snapshot_destroy};
+identifier d =~ "^lfset_([a-z0-9]+_)?(snapshot_)?destroy$";
 position p != acquire_succeeds.p;
 position q;
 statement S;
@@ -516,9 +510,7 @@ tell("lost", p, place(q), s)
 @lost_within exists@
 identifier acquire.f;
 identifier pointer.s;
-identifier d = {lfset_destroy, lfset_u64_destroy, lfset_u64_snapshot_destroy, lfset_bytes_destroy,
-    lfset_bytes_snapshot_destroy, lfset_obj_destroy, lfset_obj_snapshot_destroy,
-    lfset_bitmap_destroy, lfset_bitmap_snapshot_destroy};
+identifier d =~ "^lfset_([a-z0-9]+_)?(snapshot_)?destroy$";
 position acquire_succeeds.p;
 position q;
 @@
@@ -555,9 +547,7 @@ if@c (\(e\|e != 0\|e < 0\)) S
 
 @lost_after_result exists@
 identifier pointer.s;
-identifier d = {lfset_destroy, lfset_u64_destroy, lfset_u64_snapshot_destroy, lfset_bytes_destroy,
-    lfset_bytes_snapshot_destroy, lfset_obj_destroy, lfset_obj_snapshot_destroy,
-    lfset_bitmap_destroy, lfset_bitmap_snapshot_destroy};
+identifier d =~ "^lfset_([a-z0-9]+_)?(snapshot_)?destroy$";
 expression x;
 position acquire_checked.c, q;
 statement S;
@@ -579,9 +569,7 @@ tell("lost", p, place(q), s)
 @lost exists@
 identifier acquire.f;
 identifier pointer.s;
-identifier d = {lfset_destroy, lfset_u64_destroy, lfset_u64_snapshot_destroy, lfset_bytes_destroy,
-    lfset_bytes_snapshot_destroy, lfset_obj_destroy, lfset_obj_snapshot_destroy,
-    lfset_bitmap_destroy, lfset_bitmap_snapshot_destroy};
+identifier d =~ "^lfset_([a-z0-9]+_)?(snapshot_)?destroy$";
 position p != {acquire_asked.p, acquire_assigned.p};
 position q;
 @@
