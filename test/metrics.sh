@@ -103,11 +103,11 @@ promtool_takes()
 {
     promtool check metrics <"$work/$1.txt" && [ -z "$(promtool check metrics <"$work/$1.txt" 2>&1)" ]
 }
-has_sets()
+has_all_sets()
 {
-    curl -sS -f -m 20 "$1/metrics" | grep -q '^lfset_set_keys{'
+    curl -sS -f -m 20 "$leaks_url/metrics" | grep 'instances{set="twin"} 2'
 }
-soon has_sets "$leaks_url"
+check 'all sets are there' soon has_all_sets
 for name in leaks stress; do
     case $name in
     leaks) from=$leaks_url ;;

@@ -75,7 +75,8 @@ enum lfset_holder {
 
 /** What was found, or is over. */
 enum lfset_event_kind {
-    LFSET_EVENT_STALL,        /**< a thread is in one section, or holds one hazard, for too long */
+    LFSET_EVENT_STALL, /**< a thread is in one section, reads under RCU or holds one hazard for too long;
+                            `set` is that of the largest object that it holds back */
     LFSET_EVENT_STALL_END,    /**< that is over */
     LFSET_EVENT_LIMIT,        /**< max_keys or max_bytes is reached */
     LFSET_EVENT_LIMIT_END,    /**< not any more */

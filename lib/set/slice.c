@@ -298,6 +298,15 @@ static uint64_t count_bound(const struct lfset__slice *slice)
     return bound;
 }
 
+static void estimate_sampled(const struct lfset__slice *slice, uint64_t *bound, uint64_t *live)
+{
+    uint64_t counts = lfset__load_rlx(&slice->counts);
+    int32_t sampled = (int32_t)(uint32_t)counts; // may dip below 0 while updates are under way
+    *live = sampled > 0 ? (uint64_t)sampled << slice->sample_log2 : 0;
+    *bound = ((counts - (uint64_t)(int64_t)sampled) >> 32)
+             << slice->sample_log2; // undoes the borrow
+}
+
 void lfset__estimate(const struct lfset__slice *slice, uint64_t *bound, uint64_t *live)
 {
     if (slice->log2 < LFSET__LOG2_COUNTED) {
@@ -305,11 +314,7 @@ void lfset__estimate(const struct lfset__slice *slice, uint64_t *bound, uint64_t
         *live = lfset__count_live(slice);
         return;
     }
-    uint64_t counts = lfset__load_rlx(&slice->counts);
-    int32_t sampled = (int32_t)(uint32_t)counts; // may dip below 0 while updates are under way
-    *live = sampled > 0 ? (uint64_t)sampled << slice->sample_log2 : 0;
-    *bound = ((counts - (uint64_t)(int64_t)sampled) >> 32)
-             << slice->sample_log2; // undoes the borrow
+    estimate_sampled(slice, bound, live);
 }
 
 uint64_t lfset__estimate_live(const struct lfset__slice *root, const struct lfset__slice *next)
@@ -422,14 +427,22 @@ static void note(_Atomic(uint64_t) *field, uint64_t value)
     atomic_store_explicit(field, value, memory_order_relaxed);
 }
 
+/* A bitmap's words are regions: how many members they have, its refresh tells. */
+static void note_words(struct lfset__set *set, uint64_t bound, uint64_t live)
+{
+    note(&set->about->record->bound, bound);
+    if (set->about->kind != LFSET_KIND_BITMAP) {
+        note(&set->about->record->live, live);
+    }
+}
+
 void lfset__note_change(struct lfset__set *set, struct lfset__slice *slice)
 {
     struct lfset__record *record = set->about->record;
     uint64_t bound, live;
-    if (slice->log2 >= LFSET__LOG2_COUNTED) { // smaller ones would have to be looked through
-        lfset__estimate(slice, &bound, &live);
-        note(&record->live, live);
-        note(&record->bound, bound);
+    if (slice->sample) { // the least ones have no sample, and no sampled changes
+        estimate_sampled(slice, &bound, &live);
+        note_words(set, bound, live);
     }
     note(&record->changed_ns, lfset__now_coarse_ns());
 }
@@ -474,6 +487,9 @@ unsigned lfset__note_snapshot(struct lfset__set *set, const struct lfset__slice 
 static void note_succeeded(struct lfset__set *set, const struct lfset__slice *next)
 {
     struct lfset__record *record = set->about->record;
+    uint64_t bound, live;
+    lfset__estimate(next, &bound, &live);
+    note_words(set, bound, live);
     note(&record->capacity, UINT64_C(1) << next->log2);
     note(&record->slice_bytes, (uint64_t)set->lines * LFSET__LINE + lfset__slice_bytes(next));
     note(&record->root, (uint64_t)(uintptr_t)next);

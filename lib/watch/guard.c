@@ -274,14 +274,14 @@ static void refuse(const struct look *look)
 /* ---- forecasts ----------------------------------------------------------------------------------- */
 
 /** How many keys the set will have when its memory reaches max_bytes, if keys go on costing what they cost
- * now. Slots come in powers of two: when 13/16 are taken there are two, the old ones and twice as many. */
+ * now. When 13/16 of the slots are taken, twice as many are made, and for a while there are both. */
 static double keys_at_limit(const struct look *look)
 {
     struct lfset__record *record = look->about->record;
     const double limit = (double)look->about->observe.max_bytes, keys = (double)look->keys;
     const double bound = (double)load(&record->bound);
-    double slots = (double)load(&record->capacity), slot_bytes = (double)load(&record->slice_bytes);
-    if (keys == 0 || slots == 0 || slot_bytes == 0 || (double)look->bytes >= limit) {
+    double slots = (double)load(&record->capacity), slot_bytes = slots * sizeof(uint64_t);
+    if (keys == 0 || slots == 0 || (double)look->bytes >= limit || slot_bytes >= limit) {
         return keys;
     }
     const double per_key = (double)load(&record->key_bytes) / keys;

@@ -233,8 +233,8 @@ TEST_BOTH(expiry, what_is_in_use_never_leaves)
         struct crew crew;
         crew_start(&crew, THREADS, keep, keepers, sizeof *keepers);
         for (unsigned look = 0; look < LOOKS; look++) {
-            for (size_t i = 0; i < THREADS;
-                 i++) { /* a whole round that began after the last look */
+            /* each has done a whole round that began after the last look */
+            for (size_t i = 0; i < THREADS; i++) {
                 const unsigned before = atomic_load(&keepers[i].rounds);
                 while (atomic_load(&keepers[i].rounds) - before < 2)
                     sched_yield();
@@ -251,7 +251,7 @@ TEST_BOTH(expiry, what_is_in_use_never_leaves)
             look_at_second(&expiring.options, look * STEP);
         struct lfset__about *about = lfset__registry_next(NULL);
         CHECK_EQ(lfset__about_live(about), 0);
-        CHECK(atomic_load(&about->record->expired) > THREADS * (HOT + 2), "no cold key has left");
+        CHECK(atomic_load(&about->record->expired) >= THREADS * (HOT + 1), "not all keys expired");
         lfset__registry_unpin(about);
         expiring_end(&expiring);
     }

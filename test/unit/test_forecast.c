@@ -143,7 +143,6 @@ TEST(forecast, nothing_is_said_of_nothing)
     struct lfset__outlook outlook = lfset__forecast_read(&forecast, 5, 1);
     CHECK(outlook.slope == 0 && isnan(outlook.to_limit) && !outlook.told, "an outlook of nothing");
     lfset__forecast_add(&forecast, 5 * SECOND, 1);
-    lfset__forecast_add(&forecast, 4 * SECOND, 1e9); /* backwards: left out */
     outlook = lfset__forecast_read(&forecast, 5 * SECOND, 1);
     CHECK(outlook.slope == 0 && isnan(outlook.to_limit) && !outlook.told,
           "an outlook of one sample");
@@ -165,6 +164,10 @@ TEST(forecast, slope_and_time_of_a_straight_line)
         CHECK(fabs(outlook.to_limit - 1000) < 100 + 2 * (double)(periods[i] / SECOND),
               "%g s to the limit, should be 1000", outlook.to_limit);
         CHECK(outlook.told && outlook.confidence > 0.99, "confidence %g", outlook.confidence);
+        lfset__forecast_add(&forecast, now_ns - 3600 * SECOND, 1e12); /* backwards: left out */
+        const struct lfset__outlook again = lfset__forecast_read(&forecast, now_ns, value + 500);
+        CHECK(again.slope == outlook.slope && again.to_limit == outlook.to_limit,
+              "a sample of the past changes %g s to %g s", outlook.to_limit, again.to_limit);
         const struct lfset__outlook reached = lfset__forecast_read(&forecast, now_ns, value - 500);
         CHECK(reached.told && reached.to_limit == 0, "%g s to a limit that is passed",
               reached.to_limit);
