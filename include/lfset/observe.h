@@ -52,13 +52,19 @@ struct lfset_observe {
     unsigned flags;        /**< LFSET_OBSERVE_COUNTS, or 0 */
     unsigned profile_rate; /**< leak profile: 1: of every key; n: of one key in n (rounded to a
                                 power of two); 0: none */
-    enum lfset_strategy strategy;
-    uint64_t max_keys;        /**< 0: no limit. With LFSET_GUARD_REFUSE exact: never more keys */
-    uint64_t max_bytes;       /**< 0: no limit. Slices and keys, as far as they are estimated */
-    uint64_t max_rate;        /**< keys a second that it may grow by; 0: no limit */
-    uint64_t idle_timeout_ns; /**< idle so long, it is told, or evicted; 0: never */
+    enum lfset_strategy
+        strategy;       /**< what happens at a limit; a rate is only told by LFSET_GUARD_EVICT */
+    uint64_t max_keys;  /**< 0: no limit. With LFSET_GUARD_REFUSE exact: never more keys */
+    uint64_t max_bytes; /**< 0: no limit. Slices, keys and what is retired, as far as they are
+                                   estimated; known from look to look: adds go on until the next */
+    uint64_t max_rate;  /**< keys a second that it may grow by, over 1 to 10 s or between two looks;
+                                   0: no limit */
+    uint64_t idle_timeout_ns; /**< so long without a change, it is told, or evicted; 0: never */
     uint64_t
-        expiry_ns; /**< a key is removed so long after it was last added; 0: never. Not for objects */
+        expiry_ns; /**< a key is removed so long after it was last added, by the watcher: at most a
+                             sixteenth and two of its periods later; an add that overlaps it may come
+                             before it. 0: never. Not for objects (-EINVAL), nor in a section (creating
+ answers -EDEADLK) */
 };
 
 #define LFSET_OBSERVE_INIT                                                                         \

@@ -7,6 +7,7 @@
 #include "lfset/bytes.h"
 #include "lfset/u64.h"
 #include "platform/memory.h"
+#include "reclaim/reclaim.h"
 
 enum {
     SHARES = 16, /* widths in the expiry time */
@@ -217,6 +218,9 @@ void lfset__expiry_look(struct lfset__about *about, uint64_t now_ns)
 
 int lfset__expiry_create(struct lfset__about *about)
 {
+    if (lfset__self && lfset__self->sections > 0) {
+        return -EDEADLK; // buckets could not be destroyed, if not all can be made
+    }
     if (about->kind == LFSET_KIND_OBJ) {
         return -EINVAL;
     }
@@ -227,7 +231,7 @@ int lfset__expiry_create(struct lfset__about *about)
     }
     about->expiry = expiry;
     struct lfset_options options = LFSET_OPTIONS_INIT;
-    options.domain = (enum lfset_domain)about->record->domain;
+    options.domain = about->domain;
     options.allocator = about->allocator;
     for (unsigned i = 0; i < BUCKETS; i++) {
         const int error = bucket_create(about->kind, &expiry->buckets[i], &options);
