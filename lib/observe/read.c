@@ -167,16 +167,16 @@ static void lanes_sum(struct look *look, void *entry, uint64_t index)
         struct lfset__lane lane;
         copy_words(&lane, lanes + (uint64_t)i * head->lane.stride, sizeof lane);
         copy->sums.adds += lane.adds;
-        copy->sums.adds_present += lane.adds_present;
+        copy->sums.add_calls += lane.add_calls;
         copy->sums.removes += lane.removes;
-        copy->sums.removes_absent += lane.removes_absent;
+        copy->sums.remove_calls += lane.remove_calls;
         copy->sums.hits += lane.hits;
-        copy->sums.misses += lane.misses;
+        copy->sums.contains_calls += lane.contains_calls;
         copy->sums.refused += lane.refused;
     }
 }
 
-/* What was added and has not gone. Of different instants: never less than nothing. */
+/* What is left of more. Of different instants: never less than nothing. */
 static uint64_t difference(uint64_t more, uint64_t less)
 {
     return more > less ? more - less : 0;
@@ -187,11 +187,11 @@ static void counts_fill(struct lfset_set_seen *set, const struct set_copy *copy)
     const struct lfset__record *record = &copy->record;
     const struct lfset__lane *sums = &copy->sums;
     set->adds = sums->adds;
-    set->adds_present = sums->adds_present;
+    set->adds_present = difference(sums->add_calls, sums->adds);
     set->removes = sums->removes;
-    set->removes_absent = sums->removes_absent;
+    set->removes_absent = difference(sums->remove_calls, sums->removes);
     set->hits = sums->hits;
-    set->misses = sums->misses;
+    set->misses = difference(sums->contains_calls, sums->hits);
     set->refused = sums->refused;
     set->cleared = record->cleared;
     set->live =

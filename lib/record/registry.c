@@ -404,16 +404,21 @@ struct lfset__about *lfset__registry_find(uint64_t id)
 struct lfset__lane_sums lfset__lanes_sum(const struct lfset__about *about)
 {
     struct lfset__lane_sums sums = {0};
+    uint64_t calls[3] = {0};
     for (unsigned i = 0; i <= LFSET__COUNTER_LANES; i++) {
         struct lfset__lane *lane = &about->lanes[i];
+        calls[0] += atomic_load_explicit(&lane->add_calls, memory_order_relaxed);
+        calls[1] += atomic_load_explicit(&lane->remove_calls, memory_order_relaxed);
+        calls[2] += atomic_load_explicit(&lane->contains_calls, memory_order_relaxed);
         sums.adds += atomic_load_explicit(&lane->adds, memory_order_relaxed);
-        sums.adds_present += atomic_load_explicit(&lane->adds_present, memory_order_relaxed);
         sums.removes += atomic_load_explicit(&lane->removes, memory_order_relaxed);
-        sums.removes_absent += atomic_load_explicit(&lane->removes_absent, memory_order_relaxed);
         sums.hits += atomic_load_explicit(&lane->hits, memory_order_relaxed);
-        sums.misses += atomic_load_explicit(&lane->misses, memory_order_relaxed);
         sums.refused += atomic_load_explicit(&lane->refused, memory_order_relaxed);
     }
+    // of different instants
+    sums.adds_present = calls[0] > sums.adds ? calls[0] - sums.adds : 0;
+    sums.removes_absent = calls[1] > sums.removes ? calls[1] - sums.removes : 0;
+    sums.misses = calls[2] > sums.hits ? calls[2] - sums.hits : 0;
     return sums;
 }
 

@@ -61,12 +61,16 @@ struct lfset__search {
 
 /** Numbers of a set that one thread alone writes (but for the last lane, which all others share). */
 struct lfset__lane {
-    _Alignas(64) _Atomic(uint64_t) adds; /**< that changed the set */
-    _Atomic(uint64_t) adds_present;      /**< that found the key there */
-    _Atomic(uint64_t) removes;           /**< that changed the set, pop's too */
-    _Atomic(uint64_t) removes_absent;
-    _Atomic(uint64_t) hits, misses; /**< of contains */
-    _Atomic(uint64_t) refused;      /**< adds, by the guard */
+    // What changed the set or found its key, and calls: each is added to whatever the answer was. Were the counter
+    // chosen by the answer, the processor could not look ahead past its store until the answer has come from
+    // memory.
+    _Alignas(64) _Atomic(uint64_t) adds;
+    _Atomic(uint64_t) add_calls;
+    _Atomic(uint64_t) removes; /**< pop's, too */
+    _Atomic(uint64_t) remove_calls;
+    _Atomic(uint64_t) hits;
+    _Atomic(uint64_t) contains_calls;
+    _Atomic(uint64_t) refused; /**< adds, by the guard */
     uint64_t spare;
 };
 

@@ -966,7 +966,7 @@ static int change_observed(struct lfset__set *set, struct lfset__key *key, enum 
     int64_t most = members_of(key);
     bool guarded = op == LFSET__ADD && about->may_refuse;
     if (guarded && !lfset__admit(about, most)) {
-        lfset__lane_count(about, LFSET__COUNT_REFUSED, 1);
+        lfset__lane_refused(about);
         return -ENOSPC;
     }
     int result = lfset__raw(set, key, op);

@@ -30,27 +30,42 @@ LFSET__INLINE void lfset__lane_add(_Atomic(uint64_t) *counter, uint64_t count, b
     }
 }
 
-LFSET__INLINE _Atomic(uint64_t) *lfset__lane_counter(struct lfset__lane *lane, unsigned index)
+/** Counts of one enum lfset__op (contains, add, remove) in a lane. */
+LFSET__INLINE void lfset__lane_count_in(struct lfset__lane *lane, const unsigned op,
+                                        uint64_t changed, uint64_t calls, bool shared)
 {
-    return &lane->adds +
-           index; // adds, adds_present, removes, removes_absent, hits, misses, refused
+    lfset__lane_add(op == 1   ? &lane->adds
+                    : op == 2 ? &lane->removes
+                              : &lane->hits,
+                    changed, shared);
+    lfset__lane_add(op == 1   ? &lane->add_calls
+                    : op == 2 ? &lane->remove_calls
+                              : &lane->contains_calls,
+                    calls, shared);
 }
 
-enum { LFSET__COUNT_REFUSED = 6 };
-
-LFSET__INLINE void lfset__lane_count(const struct lfset__about *about, unsigned index,
-                                     uint64_t count)
+/** The calling thread's lane; *shared: others write it, too. */
+LFSET__INLINE struct lfset__lane *lfset__lane_of(const struct lfset__about *about, bool *shared)
 {
     const struct lfset__thread *self = lfset__self;
     unsigned lane = lfset__likely(self != NULL) ? self->lane : LFSET__COUNTER_LANES;
-    lfset__lane_add(lfset__lane_counter(&about->lanes[lane], index), count,
-                    lane == LFSET__COUNTER_LANES);
+    *shared = lane == LFSET__COUNTER_LANES;
+    return &about->lanes[lane];
 }
 
-/** enum lfset__op is contains, add, remove; counters are add, remove, contains. */
-LFSET__INLINE unsigned lfset__counter_of(const unsigned op)
+LFSET__INLINE void lfset__lane_count(const struct lfset__about *about, const unsigned op,
+                                     uint64_t changed, uint64_t calls)
 {
-    return op == 1 ? 0 : op == 2 ? 2 : 4;
+    bool shared;
+    struct lfset__lane *lane = lfset__lane_of(about, &shared);
+    lfset__lane_count_in(lane, op, changed, calls, shared);
+}
+
+static inline void lfset__lane_refused(const struct lfset__about *about)
+{
+    bool shared;
+    struct lfset__lane *lane = lfset__lane_of(about, &shared);
+    lfset__lane_add(&lane->refused, 1, shared);
 }
 
 /** The guard's count of keys, after removals. */
@@ -87,7 +102,7 @@ LFSET__INLINE void lfset__observe(struct lfset__about *about, const unsigned op,
         return;
     }
     if (about->counted) {
-        lfset__lane_count(about, lfset__counter_of(op) + (result == 0), 1);
+        lfset__lane_count(about, op, (uint64_t)result, 1);
     }
     if (op != 0 && result == 1) {
         if (op == 2) {
@@ -108,7 +123,7 @@ static inline void lfset__observe_many(struct lfset__about *about, const unsigne
                                        uint64_t changed)
 {
     if (about->counted && changed > 0) {
-        lfset__lane_count(about, lfset__counter_of(op), changed);
+        lfset__lane_count(about, op, changed, changed);
     }
     if (op == 2 && changed > 0) {
         lfset__members_gone(about, (int64_t)changed);

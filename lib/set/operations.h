@@ -115,7 +115,7 @@ static __attribute__((noinline)) int lfset__add_specially(struct lfset__set *set
     }
     if (!admitted) {
         if (result == 0) {
-            lfset__lane_count(about, LFSET__COUNT_REFUSED, 1);
+            lfset__lane_refused(about);
             return -ENOSPC;
         }
         result = result == 1 ? 0 : result; // it is there already

@@ -234,8 +234,7 @@ LFSET__INLINE int one_observed(const struct lfset__reclaim *domain, const struct
                         guard.self->lane == LFSET__COUNTER_LANES)) {
         return note(set, key, op, result);
     }
-    unsigned index = lfset__counter_of(op) + (result == 0);
-    lfset__lane_add(lfset__lane_counter(&about->lanes[guard.self->lane], index), 1, false);
+    lfset__lane_count_in(&about->lanes[guard.self->lane], op, (uint64_t)result, 1, false);
     return result;
 }
 
