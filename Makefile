@@ -220,10 +220,12 @@ $(B)/dirs: FORCE
 	$(call stamp,$(dirs_text))
 FORCE:
 
+# What a compiler says is kept beside the object, too: test/compilers.sh looks whether any had a warning.
+keep_said = 2>$@.said; status=$$?; [ ! -s $@.said ] || cat $@.said >&2; exit $$status
 compile_c = $(Q)mkdir -p $(@D) && $(CC) $(LF_CPPFLAGS) $(LF_CFLAGS) $(folder_flags) $(1) $(CPPFLAGS) \
-	$(CFLAGS) -MMD -MP -c -o $@ $<
+	$(CFLAGS) -MMD -MP -c -o $@ $< $(keep_said)
 compile_cxx = $(Q)mkdir -p $(@D) && $(CXX) $(LF_CPPFLAGS) $(LF_CXXFLAGS) $(folder_flags) $(CPPFLAGS) \
-	$(CXXFLAGS) -MMD -MP -c -o $@ $<
+	$(CXXFLAGS) -MMD -MP -c -o $@ $< $(keep_said)
 link = $(Q)mkdir -p $(@D) && $(1) $(LF_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(2) $(LDLIBS)
 link_c = $(call link,$(CC) $(CFLAGS),$(1))
 link_cxx = $(call link,$(CXX) $(CXXFLAGS),$(1))

@@ -16,7 +16,7 @@ fi
 
 check '--list' has "$("$lfset" bench --list)" '^  absl-256 '
 scenarios=$("$lfset" bench --list | sed -n '/^Scen/,/^Peers/s/^  \([a-z0-9-]*\) .*/\1/p' | LC_ALL=C sort | tr '\n' ' ')
-peers=$("$lfset" bench --list | sed -n '/^Peers/,$s/^  \([a-z0-9._-]*\) .*/\1/p' | LC_ALL=C sort | tr '\n' ' ')
+peers=$("$lfset" bench --list | sed -n '/^Peers/,/^Only/s/^  \([a-z0-9._-]*\) .*/\1/p' | LC_ALL=C sort | tr '\n' ' ')
 
 run()
 {

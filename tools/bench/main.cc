@@ -141,9 +141,12 @@ void list_all()
     printf("Scenarios (a set with N keys, drawn from 2N):\n");
     for (const scenario &scenario : scenarios)
         printf("  %-24s%s\n", scenario.name, scenario.about);
-    printf("Peers:\n");
-    for (const peer &peer : peers)
-        printf("  %-24s%s\n", peer.name, peer.about);
+    for (bool asked : {false, true}) {
+        printf(asked ? "Only where they are asked for by name:\n" : "Peers:\n");
+        for (const peer &peer : peers)
+            if (peer.asked == asked)
+                printf("  %-24s%s\n", peer.name, peer.about);
+    }
 }
 
 void mix(argp_state *state, const char *text, scenario &custom)
