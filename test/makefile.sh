@@ -11,7 +11,7 @@ quick="O=$work/quick CFLAGS=-O0"
 plan=$($make -n V=1 O="$work/plan" CC=the-cc CXX=the-c++ CFLAGS=-Duser_cflags CXXFLAGS=-Duser_cxxflags \
     CPPFLAGS=-Duser_cppflags LDFLAGS=-Luser_ldflags LDLIBS=-luser_ldlibs all)
 compiles=$(printf '%s\n' "$plan" | grep -e '-MMD')
-c_compiles=$(printf '%s\n' "$compiles" | grep -e '\.c$')
+c_compiles=$(printf '%s\n' "$compiles" | grep -e '\.c 2>')
 library=$(printf '%s\n' "$compiles" | grep -e ' lib/')
 links=$(printf '%s\n' "$plan" | grep -e '-luser_ldlibs')
 
