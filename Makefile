@@ -221,7 +221,7 @@ $(B)/dirs: FORCE
 FORCE:
 
 # What a compiler says is kept beside the object, too: test/compilers.sh looks whether any had a warning.
-keep_said = 2>$@.said; status=$$?; [ ! -s $@.said ] || cat $@.said >&2; exit $$status
+keep_said = 2>$@.said && { [ ! -s $@.said ] || cat $@.said >&2; } || { cat $@.said >&2; false; }
 compile_c = $(Q)mkdir -p $(@D) && $(CC) $(LF_CPPFLAGS) $(LF_CFLAGS) $(folder_flags) $(1) $(CPPFLAGS) \
 	$(CFLAGS) -MMD -MP -c -o $@ $< $(keep_said)
 compile_cxx = $(Q)mkdir -p $(@D) && $(CXX) $(LF_CPPFLAGS) $(LF_CXXFLAGS) $(folder_flags) $(CPPFLAGS) \
