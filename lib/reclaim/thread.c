@@ -252,8 +252,8 @@ int lfset_section_enter(void)
     if (!self) {
         return -ENOMEM;
     }
-    if (self->sections++ ==
-        0) { // the read-side critical section opens with the first RCU operation
+    // The read-side critical section opens with the first RCU operation.
+    if (self->sections++ == 0) {
         if (lfset__unlikely(!self->slot && !self->unlisted && lfset__segment_now())) {
             self->slot = lfset__thread_slot_take();
             self->unlisted = !self->slot;

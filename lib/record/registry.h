@@ -141,6 +141,12 @@ struct lfset__lane_sums {
     uint64_t adds, adds_present, removes, removes_absent, hits, misses, refused;
 };
 struct lfset__lane_sums lfset__lanes_sum(const struct lfset__about *about);
+/** A word of a record, which stands for itself. */
+static inline void lfset__note_word(_Atomic(uint64_t) *word, uint64_t value)
+{
+    atomic_store_explicit(word, value, memory_order_relaxed);
+}
+
 /** Shows what of the set is retired in its record. */
 void lfset__about_show_retired(struct lfset__about *about);
 

@@ -432,28 +432,18 @@ static inline int lfset__stats(struct lfset__set *set, struct lfset_stats *stats
     return 0;
 }
 
-static void lfset__refresh_word(_Atomic(uint64_t) *word, uint64_t value)
-{
-    atomic_store_explicit(word, value, memory_order_relaxed);
-}
-
 /** Writes stats into the set's record. @param live keys. */
 static inline void lfset__refresh(struct lfset__set *set, const struct lfset_stats *stats,
                                   uint64_t live)
 {
     struct lfset__record *record = set->about->record;
-    lfset__refresh_word(&record->capacity, stats->capacity);
-    lfset__refresh_word(&record->live, live);
-    lfset__refresh_word(&record->bound, stats->bound);
-    lfset__refresh_word(&record->slice_bytes, stats->bytes);
-    lfset__refresh_word(&record->key_bytes, stats->key_bytes);
-    lfset__refresh_word(&record->dead_bytes, stats->dead_bytes);
-    lfset__refresh_word(&record->grows, stats->grows);
-    lfset__refresh_word(&record->purges, stats->purges);
-    lfset__refresh_word(&record->shrinks, stats->shrinks);
-    lfset__refresh_word(&record->rehashes, stats->rehashes);
-    lfset__refresh_word(&record->snapshots, stats->snapshots);
-    lfset__refresh_word(&record->clears, stats->clears);
+    lfset__note_word(&record->capacity, stats->capacity);
+    lfset__note_word(&record->live, live);
+    lfset__note_word(&record->bound, stats->bound);
+    lfset__note_word(&record->slice_bytes, stats->bytes);
+    lfset__note_word(&record->key_bytes, stats->key_bytes);
+    lfset__note_word(&record->dead_bytes, stats->dead_bytes);
+    lfset__note_successions(set);
     uint64_t chunks = 0, done = 0;
     struct lfset__walk walk;
     if (stats->slices > 1 && lfset__enter(&walk, set)) {
@@ -465,8 +455,8 @@ static inline void lfset__refresh(struct lfset__set *set, const struct lfset_sta
         }
         lfset__walk_leave(&walk);
     }
-    lfset__refresh_word(&record->migration_done, done);
-    lfset__refresh_word(&record->migration_chunks, chunks);
+    lfset__note_word(&record->migration_done, done);
+    lfset__note_word(&record->migration_chunks, chunks);
 }
 
 static inline int64_t lfset__size_estimate(struct lfset__set *set)

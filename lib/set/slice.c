@@ -422,17 +422,12 @@ struct lfset__plan lfset__plan_snapshot(struct lfset__set *set, const struct lfs
     return plan;
 }
 
-static void note(_Atomic(uint64_t) *field, uint64_t value)
-{
-    atomic_store_explicit(field, value, memory_order_relaxed);
-}
-
 /* A bitmap's words are regions: how many members they have, its refresh tells. */
 static void note_words(struct lfset__set *set, uint64_t bound, uint64_t live)
 {
-    note(&set->about->record->bound, bound);
+    lfset__note_word(&set->about->record->bound, bound);
     if (set->about->kind != LFSET_KIND_BITMAP) {
-        note(&set->about->record->live, live);
+        lfset__note_word(&set->about->record->live, live);
     }
 }
 
@@ -444,14 +439,14 @@ void lfset__note_change(struct lfset__set *set, struct lfset__slice *slice)
         estimate_sampled(slice, &bound, &live);
         note_words(set, bound, live);
     }
-    note(&record->changed_ns, lfset__now_coarse_ns());
+    lfset__note_word(&record->changed_ns, lfset__now_coarse_ns());
 }
 
 void lfset__note_succession(struct lfset__set *set, const struct lfset__slice *next)
 {
     if (set->about) {
-        note(&set->about->record->migration_done, 0);
-        note(&set->about->record->migration_chunks, next->chunks);
+        lfset__note_word(&set->about->record->migration_done, 0);
+        lfset__note_word(&set->about->record->migration_chunks, next->chunks);
     }
 }
 
@@ -483,6 +478,17 @@ unsigned lfset__note_snapshot(struct lfset__set *set, const struct lfset__slice 
                       : 0;
 }
 
+void lfset__note_successions(const struct lfset__set *set)
+{
+    struct lfset__record *record = set->about->record;
+    lfset__note_word(&record->grows, lfset__load_rlx(&set->grows));
+    lfset__note_word(&record->purges, lfset__load_rlx(&set->purges));
+    lfset__note_word(&record->shrinks, lfset__load_rlx(&set->shrinks));
+    lfset__note_word(&record->rehashes, lfset__load_rlx(&set->rehashes));
+    lfset__note_word(&record->snapshots, lfset__load_rlx(&set->snapshots));
+    lfset__note_word(&record->clears, lfset__load_rlx(&set->clears));
+}
+
 /* What a finished succession leaves in the registry. */
 static void note_succeeded(struct lfset__set *set, const struct lfset__slice *next)
 {
@@ -490,18 +496,14 @@ static void note_succeeded(struct lfset__set *set, const struct lfset__slice *ne
     uint64_t bound, live;
     lfset__estimate(next, &bound, &live);
     note_words(set, bound, live);
-    note(&record->capacity, UINT64_C(1) << next->log2);
-    note(&record->slice_bytes, (uint64_t)set->lines * LFSET__LINE + lfset__slice_bytes(next));
-    note(&record->root, (uint64_t)(uintptr_t)next);
-    note(&record->grows, lfset__load_rlx(&set->grows));
-    note(&record->purges, lfset__load_rlx(&set->purges));
-    note(&record->shrinks, lfset__load_rlx(&set->shrinks));
-    note(&record->rehashes, lfset__load_rlx(&set->rehashes));
-    note(&record->snapshots, lfset__load_rlx(&set->snapshots));
-    note(&record->clears, lfset__load_rlx(&set->clears));
-    note(&record->migration_chunks, 0);
-    note(&record->migration_done, 0);
-    note(&record->changed_ns, lfset__now_coarse_ns());
+    lfset__note_word(&record->capacity, UINT64_C(1) << next->log2);
+    lfset__note_word(&record->slice_bytes,
+                     (uint64_t)set->lines * LFSET__LINE + lfset__slice_bytes(next));
+    lfset__note_word(&record->root, (uint64_t)(uintptr_t)next);
+    lfset__note_successions(set);
+    lfset__note_word(&record->migration_chunks, 0);
+    lfset__note_word(&record->migration_done, 0);
+    lfset__note_word(&record->changed_ns, lfset__now_coarse_ns());
 }
 
 void lfset__count_succession(struct lfset__set *set, const struct lfset__slice *next)

@@ -318,6 +318,8 @@ LFSET__INLINE bool lfset__is_observed(const struct lfset__set *set)
 
 /** For the registry: that the set has changed, by the estimates of its slice. */
 void lfset__note_change(struct lfset__set *set, struct lfset__slice *slice);
+/** How many successions there were. */
+void lfset__note_successions(const struct lfset__set *set);
 /** That a succession by `next` begins. */
 void lfset__note_succession(struct lfset__set *set, const struct lfset__slice *next);
 /** That a slice is retired, and that it is reclaimed. */
